@@ -1,0 +1,14 @@
+/* The one header that server adapters include. */
+
+#ifndef ACME_CORE_H
+#define ACME_CORE_H
+
+#include "base/error.h"
+#include "base/log.h"
+#include "page/page.h"
+#include "serve/serve.h"
+#include "serve/spawn.h"
+#include "settings/settings.h"
+#include "store/assign.h"
+
+#endif

@@ -1,0 +1,94 @@
+/*
+ * Every message between keeper and agent, both directions in one file. All
+ * have one shape; the table in message.c says who may send which, and how
+ * long each of its texts may be.
+ */
+
+#ifndef ACME_IPC_MESSAGE_H
+#define ACME_IPC_MESSAGE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/buffer.h"
+#include "base/error.h"
+
+enum { ACME_MESSAGE_TEXTS = 4, ACME_MESSAGE_MAX = 64 * 1024 };
+
+/*
+ * `id` is the session's or the job's, given by the keeper. Texts in order:
+ *
+ * keeper to agent
+ *   CA         session: directory URL, account URL or "", User-Agent;
+ *              fd = PEM of the trusted roots (sealed memfd) or none
+ *   ORDER      job: names (one a line), order URL to resume or "", step words;
+ *              number = session
+ *   CANCEL     job
+ *   SIGNED     job or session: request body
+ *   DONE       job or session: what was asked is done (SAVE_ORDER, PUBLISH,
+ *              SAVE_ACCOUNT, DIRECTORY)
+ *   REFUSED    job or session: why the request was not served; ends the job
+ *
+ * agent to keeper
+ *   DIRECTORY     session: final directory URL, all its URLs (one a line),
+ *                 newAccount URL, newOrder URL          -> DONE
+ *   SAVE_ACCOUNT  session: account URL                  -> DONE
+ *   SIGN          job or session: url, nonce; number = enum acme_kind
+ *                                                       -> SIGNED
+ *   SAVE_ORDER    job: order URL                        -> DONE
+ *   PUBLISH       job: name, token, challenge URL       -> DONE
+ *   CHAIN         job: PEM chain; ends the job
+ *   FAILED        job: problem type, name, text, step; number = verdict,
+ *                 status = HTTP status, at = retry_at; ends the job
+ *   LOG           session or job: text; number = enum acme_log_level
+ */
+enum acme_message_type {
+    ACME_MESSAGE_CA = 1,
+    ACME_MESSAGE_ORDER,
+    ACME_MESSAGE_CANCEL,
+    ACME_MESSAGE_SIGNED,
+    ACME_MESSAGE_DONE,
+    ACME_MESSAGE_REFUSED,
+    ACME_MESSAGE_DIRECTORY = 32,
+    ACME_MESSAGE_SAVE_ACCOUNT,
+    ACME_MESSAGE_SIGN,
+    ACME_MESSAGE_SAVE_ORDER,
+    ACME_MESSAGE_PUBLISH,
+    ACME_MESSAGE_CHAIN,
+    ACME_MESSAGE_FAILED,
+    ACME_MESSAGE_LOG
+};
+
+struct acme_message {
+    enum acme_message_type type;
+    uint32_t id;
+    uint32_t number;
+    uint32_t status;
+    int64_t at;
+    struct acme_bytes text[ACME_MESSAGE_TEXTS];  /* borrowed */
+    int fd;                                      /* or -1 */
+};
+
+/* Which end we are: decides which types are acceptable. */
+enum acme_message_end { ACME_END_KEEPER = 1, ACME_END_AGENT };
+
+/* "SIGN" and so on; "?" when unknown. */
+const char *acme_message_name(enum acme_message_type type);
+
+/* Append the encoded message. False when a text is longer than allowed. */
+bool acme_message_write(const struct acme_message *message,
+    struct acme_buffer *out, struct acme_error *err);
+
+/*
+ * Decode one datagram; texts point into it. Everything is checked: exact
+ * length, known type for this end, lengths within the table, no NUL in
+ * texts (CHAIN and SIGNED included). ACME_PEER_BROKE otherwise.
+ */
+bool acme_message_read(struct acme_bytes datagram, enum acme_message_end end,
+    struct acme_message *message, struct acme_error *err);
+
+/* A text copied into a NUL-terminated array; false when it does not fit. */
+bool acme_message_text(const struct acme_message *message, unsigned index,
+    char *out, size_t size);
+
+#endif

@@ -1,0 +1,47 @@
+/*
+ * When a certificate is due and when a failed one is tried again: pure
+ * functions of (state, now). Files, clocks and the CA are other folders'.
+ */
+
+#ifndef ACME_PLAN_PLAN_H
+#define ACME_PLAN_PLAN_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/buffer.h"
+#include "base/error.h"
+
+/* plan/<folder>.json: what must survive a restart. */
+struct acme_plan {
+    int64_t next_attempt;     /* unix seconds, 0 = as soon as due */
+    unsigned failures;        /* in a row; 0 after a success */
+    int64_t failed_at;        /* unix seconds of the last failure, or 0 */
+    char problem[64];         /* its problem type, or "" */
+    char text[768];           /* its words, safe to log */
+};
+
+/* Serialise; read back. A broken file reads as an empty plan: false. */
+bool acme_plan_write(const struct acme_plan *plan, struct acme_buffer *json);
+bool acme_plan_read(struct acme_bytes json, struct acme_plan *plan);
+
+/*
+ * When the certificate should be renewed: 1/3 of its life before its end
+ * (1/2 when its life is 10 days or less).
+ */
+int64_t acme_plan_renew_at(int64_t not_before, int64_t not_after);
+
+/*
+ * After a failure: 1, 10, 100 minutes, then daily, each +-10 %; never before
+ * the CA's Retry-After, never later than 1/10 of the life left (but at least
+ * a minute) while a certificate is still valid.
+ *   not_after   of the certificate being served, 0 = none
+ *   random      32 random bits, for the jitter
+ */
+void acme_plan_failed(struct acme_plan *plan, const struct acme_error *err,
+    int64_t not_after, uint32_t random, int64_t now);
+
+/* After a success: forget the failures. */
+void acme_plan_succeeded(struct acme_plan *plan);
+
+#endif

@@ -1,0 +1,80 @@
+/*
+ * One order, from newOrder to the certificate chain (RFC 8555 7.4).
+ *
+ * The driver does no I/O and reads no clock. The caller loops:
+ *     acme_order_next()  -> a need: send this, publish that, save, sleep
+ *     ... does it, in its own time, together with hundreds of others ...
+ *     acme_order_reply() after a SEND, acme_order_done() after a SAVE or
+ *     PUBLISH; a SLEEP ends by itself
+ * A driver freed at any moment and resumed from the saved URL continues the
+ * same order: the CA's answer, not our memory, selects the next stage.
+ *
+ * Times are unix milliseconds. Strings inside a need are borrowed and valid
+ * until the next call on the same order.
+ */
+
+#ifndef ACME_PROTOCOL_ORDER_H
+#define ACME_PROTOCOL_ORDER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "protocol/request.h"
+#include "protocol/session.h"
+
+enum acme_need_type {
+    ACME_NEED_SEND = 1,  /* sign `kind` for `url`, POST it, reply() */
+    ACME_NEED_SAVE,      /* the order's `url` must be on disk; then done() */
+    ACME_NEED_PUBLISH,   /* the proof for `name`, `token`, and the challenge's
+                            `url` must be answerable; then done() */
+    ACME_NEED_SLEEP,     /* nothing before wake_at_ms */
+    ACME_NEED_INSTALL    /* `chain` is the certificate; the order is over */
+};
+
+struct acme_need {
+    enum acme_need_type type;
+    enum acme_kind kind;
+    const char *url;
+    const char *name;
+    const char *token;
+    int64_t wake_at_ms;
+    struct acme_bytes chain;
+};
+
+struct acme_order;
+
+/*
+ *   session   borrowed, must outlive the order; its directory is known
+ *   names     copied; the identifiers of the certificate
+ *   url       of an order to resume, or NULL for a new one
+ * NULL when memory ends.
+ */
+struct acme_order *acme_order_new(struct acme_session *session,
+    const char *const *names, size_t name_count, const char *url);
+void acme_order_free(struct acme_order *order);
+
+/*
+ * Say what must happen next. Idempotent: asking twice gives the same need.
+ * Errors: the order, an authorization or a challenge is invalid (the CA's
+ * words, err->name says whose), no http-01 challenge offered, the CA sends us to a
+ * URL of a foreign origin, the order made no progress for 15 minutes.
+ */
+bool acme_order_next(struct acme_order *order, int64_t now_ms,
+    struct acme_need *need, struct acme_error *err);
+
+/*
+ * Take a reply that acme_session_read called OK. A reply that it called
+ * FAILED is the caller's failure of the whole order.
+ */
+bool acme_order_reply(struct acme_order *order, int64_t now_ms,
+    const struct acme_reply *reply, struct acme_error *err);
+
+/* The SAVE or PUBLISH just asked for is done. */
+void acme_order_done(struct acme_order *order);
+
+/* "newOrder", "authorization", "challenge", "finalize", ... for logs. */
+const char *acme_order_step(const struct acme_order *order);
+
+#endif

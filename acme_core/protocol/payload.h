@@ -1,0 +1,21 @@
+/* The JSON payloads that the keeper signs. */
+
+#ifndef ACME_PROTOCOL_PAYLOAD_H
+#define ACME_PROTOCOL_PAYLOAD_H
+
+#include "base/buffer.h"
+#include "base/error.h"
+
+/* RFC 8555 7.3: termsOfServiceAgreed, contact. */
+bool acme_payload_new_account(const char *const *contacts,
+    size_t contact_count, struct acme_buffer *json, struct acme_error *err);
+
+/* RFC 8555 7.4: identifiers of type dns, or ip (RFC 8738). */
+bool acme_payload_new_order(const char *const *names, size_t name_count,
+    struct acme_buffer *json, struct acme_error *err);
+
+/* RFC 8555 7.4: {"csr": base64url(der)}. */
+bool acme_payload_finalize(struct acme_bytes csr_der, struct acme_buffer *json,
+    struct acme_error *err);
+
+#endif

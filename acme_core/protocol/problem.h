@@ -1,0 +1,34 @@
+/* Problem documents (RFC 8555 6.7, RFC 7807) into struct acme_error. */
+
+#ifndef ACME_PROTOCOL_PROBLEM_H
+#define ACME_PROTOCOL_PROBLEM_H
+
+#include <cjson/cJSON.h>
+
+#include "base/error.h"
+#include "protocol/request.h"
+
+/*
+ * Fill err from a failed reply: no reply at all (ACME_RETRY, the transport's
+ * words), a problem document (its type, detail and subproblems, escaped), or
+ * whatever body came instead (the status decides). Always returns false.
+ * Verdicts: ACME_RETRY for 5xx, 429, rateLimited, serverInternal, badNonce,
+ * connection, dns and the other validation failures that may pass by themselves; ACME_MISCONFIG for
+ * what only the operator can mend (externalAccountRequired,
+ * userActionRequired, invalidContact, unsupportedContact, and a deactivated account);
+ * ACME_REFUSED for the rest. retry_at comes from Retry-After.
+ */
+bool acme_problem_of_reply(const struct acme_reply *reply,
+    struct acme_error *err);
+
+/* The same from the "error" member of a challenge or order. */
+bool acme_problem_of_object(const cJSON *problem, struct acme_error *err);
+
+/*
+ * One line that says what to do about it, or NULL: by type and detail, for
+ * the failures an operator meets (firewall, wrong address record, another
+ * server answering, CAA, EAB, untrusted CA certificate, rate limits ...).
+ */
+const char *acme_problem_hint(const struct acme_error *err);
+
+#endif

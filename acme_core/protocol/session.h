@@ -1,0 +1,83 @@
+/*
+ * One account at one CA, shared by all its orders: directory, nonces, account
+ * URL (RFC 8555 7.1.1, 7.2, 7.3, 6.5). Pure: no I/O, no clock.
+ *
+ * Times are unix milliseconds.
+ */
+
+#ifndef ACME_PROTOCOL_SESSION_H
+#define ACME_PROTOCOL_SESSION_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "protocol/request.h"
+
+struct acme_session;
+
+/*
+ * account_url: as saved by an earlier run, or NULL. Copies both.
+ * NULL when memory ends.
+ */
+struct acme_session *acme_session_new(const char *directory_url,
+    const char *account_url);
+void acme_session_free(struct acme_session *session);
+
+enum acme_session_need {
+    ACME_SESSION_READY = 1,      /* orders may send */
+    ACME_SESSION_GET_DIRECTORY,  /* GET acme_session_url(); follow redirects */
+    ACME_SESSION_SAY_DIRECTORY,  /* tell the keeper the directory's URLs */
+    ACME_SESSION_NEW_ACCOUNT,    /* sign and POST newAccount to the url */
+    ACME_SESSION_SAVE_ACCOUNT    /* have acme_session_account() saved */
+};
+
+/* What must happen next; idempotent. The URL that goes with it is borrowed. */
+enum acme_session_need acme_session_next(const struct acme_session *session,
+    const char **url_out);
+
+/* Take the reply to GET_DIRECTORY or NEW_ACCOUNT. After false the session
+ * still needs the same; the orders that wait fail with err. */
+bool acme_session_reply(struct acme_session *session, int64_t now_ms,
+    const struct acme_reply *reply, struct acme_error *err);
+
+/* SAY_DIRECTORY or SAVE_ACCOUNT is done. */
+void acme_session_done(struct acme_session *session);
+
+/* The CA said accountDoesNotExist (its memory was lost): register again.
+ * False when that was done before and did not help (once per hour). */
+bool acme_session_forget_account(struct acme_session *session, int64_t now_ms);
+
+/* Borrowed; NULL while unknown. Final directory URL (after redirects). */
+const char *acme_session_directory(const struct acme_session *session);
+const char *acme_session_account(const struct acme_session *session);
+const char *acme_session_new_nonce_url(const struct acme_session *session);
+const char *acme_session_new_order_url(const struct acme_session *session);
+
+/* All URLs of the directory object, newline-separated, borrowed. */
+const char *acme_session_urls(const struct acme_session *session);
+
+/* The terms of service URL, or NULL. */
+const char *acme_session_terms(const struct acme_session *session);
+
+/*
+ * Nonces: newest first, dropped when older than 5 minutes, at most 128 kept.
+ * take: false when none is left (then HEAD new_nonce_url; its reply goes
+ * through acme_session_read like every other). The nonce is copied out.
+ */
+bool acme_session_take_nonce(struct acme_session *session, int64_t now_ms,
+    char nonce[257]);
+
+/*
+ * What every reply goes through first: its nonce is kept; then
+ *   ACME_READ_OK      a success (2xx); go on with acme_order_reply etc.
+ *   ACME_READ_REPEAT  badNonce: sign and send the same request again with
+ *                     the nonce just kept (callers stop after 20)
+ *   ACME_READ_FAILED  err is filled
+ */
+enum acme_read { ACME_READ_OK = 1, ACME_READ_REPEAT, ACME_READ_FAILED };
+
+enum acme_read acme_session_read(struct acme_session *session, int64_t now_ms,
+    const struct acme_reply *reply, struct acme_error *err);
+
+#endif

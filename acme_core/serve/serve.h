@@ -1,0 +1,46 @@
+/*
+ * What a server process may call: find a proof, find the live certificate.
+ * Links settings, page (read), store (read), crypto: no network, no JSON.
+ */
+
+#ifndef ACME_SERVE_SERVE_H
+#define ACME_SERVE_SERVE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "page/page.h"
+#include "settings/settings.h"
+
+/*
+ * http-01 (RFC 8555 8.3): the body for this request path, if it is
+ * /.well-known/acme-challenge/<token> with a token that is pending now.
+ *   body   ACME_KEY_AUTH_MAX + 1 bytes
+ * False: not ours, let the site answer.
+ */
+bool acme_serve_http01(const struct acme_page *page, const char *path,
+    size_t path_len, char *body, size_t *body_len);
+
+/* What a server hands to its TLS layer. Free with acme_serve_cert_free. */
+struct acme_serve_cert {
+    bool placeholder;
+    char *cert_path, *key_path;   /* the generation's own files, or NULL */
+    struct acme_buffer cert_pem;  /* the placeholder, else empty */
+    struct acme_buffer key_pem;
+};
+
+/*
+ * The certificate to serve now: the newest generation when its pair is whole
+ * and matches, else a placeholder made in memory. A damaged pair is a
+ * warning, never a failure. Writes nothing.
+ *   warn   gets the reason when the store has something unusable
+ */
+bool acme_serve_cert(const struct acme_settings *settings,
+    const struct acme_settings_cert *cert, int64_t now,
+    acme_settings_warn warn, void *warn_ctx,
+    struct acme_serve_cert *out, struct acme_error *err);
+void acme_serve_cert_free(struct acme_serve_cert *cert);
+
+#endif

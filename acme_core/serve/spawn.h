@@ -1,0 +1,54 @@
+/*
+ * How a master starts, keeps and ends the helper. The lifetime pipe is all
+ * that ties them: the master holds its write end, the supervisor sees it
+ * close. No pid is remembered, nobody is anybody's child.
+ */
+
+#ifndef ACME_SERVE_SPAWN_H
+#define ACME_SERVE_SPAWN_H
+
+#include <stdbool.h>
+
+#include "base/error.h"
+#include "page/page.h"
+#include "settings/settings.h"
+
+/* Exchanged by module and helper: a mismatch ends the helper with a message. */
+#define ACME_HELPER_VERSION "acme-helper 1"
+
+/* What the helper finds open. */
+enum {
+    ACME_FD_LOG = 2,
+    ACME_FD_LIFE = 3,      /* read end of the lifetime pipe */
+    ACME_FD_SETTINGS = 4,  /* memfd: the wire form of the settings */
+    ACME_FD_PAGE = 5       /* memfd: the shared page */
+};
+
+struct acme_helper;   /* refcounted: one reference a server configuration */
+
+/*
+ * A helper for these settings. When `running` (may be NULL) was started with
+ * equal settings and still lives, it is told of the reload ('r' on the pipe) and gets one
+ * more reference; else a new one is started on running's page (or on
+ * a new page) and waits for the store until the old one has ended.
+ *   log_fd   where its log lines go
+ * Errors: ACME_LOCAL when it cannot be started; never fatal to a server.
+ */
+struct acme_helper *acme_helper_start(const struct acme_settings *settings,
+    struct acme_helper *running, int log_fd, struct acme_error *err);
+
+/* The read-only page of this helper; borrowed. */
+const struct acme_page *acme_helper_page(const struct acme_helper *helper);
+
+/*
+ * Drop one reference; with the last one the pipe closes and the helper ends.
+ */
+void acme_helper_release(struct acme_helper *helper);
+
+/*
+ * In a worker after fork: close the pipe and the page's descriptor, keep the
+ * read-only mapping. release() in a worker then touches nothing.
+ */
+void acme_helper_forget(struct acme_helper *helper);
+
+#endif

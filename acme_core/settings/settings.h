@@ -1,0 +1,161 @@
+/*
+ * What the administrator asked for. Two steps, as in both servers:
+ *
+ *   scope     the raw arguments of the directives at one level (http{} or a
+ *             server{}), each checked when it is read
+ *   settings  the model made of all scopes: CAs and certificates
+ *
+ * Errors are ACME_MISCONFIG and say what is wrong and what is allowed; the
+ * adapter adds file:line. Everything is allocated with malloc and freed by
+ * the free functions.
+ */
+
+#ifndef ACME_SETTINGS_SETTINGS_H
+#define ACME_SETTINGS_SETTINGS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buffer.h"
+#include "base/error.h"
+#include "crypto/key.h"
+#include "settings/directives.h"
+
+enum acme_directive {
+#define X(id, name, scope, min, max, arguments, otherwise, meaning) \
+    ACME_DIRECTIVE_##id,
+    ACME_DIRECTIVES(X)
+#undef X
+    ACME_DIRECTIVE_COUNT
+};
+
+enum acme_directive_scope {
+    ACME_SCOPE_GLOBAL = 1,
+    ACME_SCOPE_SERVER = 2,
+    ACME_SCOPE_BOTH = 3
+};
+
+struct acme_directive_info {
+    const char *name;       /* nginx's spelling */
+    enum acme_directive_scope scope;
+    unsigned min, max;
+    const char *arguments, *otherwise, *meaning;
+};
+
+extern const struct acme_directive_info
+    acme_directive_infos[ACME_DIRECTIVE_COUNT];
+
+/* ---- scopes */
+
+struct acme_scope;
+
+struct acme_scope *acme_scope_new(void);
+void acme_scope_free(struct acme_scope *scope);
+
+/*
+ * Check and keep one directive: number of arguments, their values ("invalid
+ * value "x", allowed are ..., did you mean ...?"), and that it was not given
+ * at this level before ("is duplicate").
+ *   where   "file:line" for later messages, copied
+ */
+bool acme_scope_set(struct acme_scope *scope, enum acme_directive directive,
+    size_t argc, const char *const *argv, const char *where,
+    struct acme_error *err);
+
+bool acme_scope_has(const struct acme_scope *scope,
+    enum acme_directive directive);
+
+/* "file:line" of the directive, or NULL; borrowed from the scope. */
+const char *acme_scope_where(const struct acme_scope *scope,
+    enum acme_directive directive);
+
+/* ---- the model */
+
+enum { ACME_NAME_MAX = 253, ACME_NAMES_MAX = 100 };
+
+struct acme_settings_ca {
+    char *name;           /* for people: a preset's name, or host[:port] */
+    char *url;            /* of the directory */
+    char *trust_file;     /* acme_ca_certificate, or NULL */
+};
+
+struct acme_settings_cert {
+    char **names;         /* lower case, as given, without duplicates */
+    size_t name_count;    /* at least 1 */
+    enum acme_key_type key_type;
+    size_t ca;            /* index into cas */
+    char *folder;         /* in the store; set by acme_store_assign */
+    char *where;          /* file:line of the first acme_domain of it */
+};
+
+struct acme_settings {
+    bool accept_terms;
+    char **contacts;      /* as URLs: "mailto:..." */
+    size_t contact_count;
+    char *state_path;
+    char *user;           /* resolved default: "_acme" or "nobody" */
+    char *helper;         /* absolute path */
+    unsigned port_http;   /* acme_port_map: our port for the world's 80 */
+    unsigned port_https;
+    bool reload;
+    unsigned reload_delay_s;
+
+    struct acme_settings_ca *cas;
+    size_t ca_count;
+    struct acme_settings_cert *certs;
+    size_t cert_count;
+
+    /* facts about the server, set by the adapter */
+    char *server;         /* "nginx/1.22.1": User-Agent and log format */
+    char *log_path;       /* error log to reopen after rotation, or NULL */
+    int log_level;        /* enum acme_log_level */
+};
+
+/*
+ * Begin the model from the global scope. When helper is not given,
+ * `default_helper` is used.
+ */
+struct acme_settings *acme_settings_new(const struct acme_scope *global,
+    const char *default_helper, struct acme_error *err);
+void acme_settings_free(struct acme_settings *settings);
+
+/* A warning about the configuration; the adapter logs it with file:line. */
+typedef void (*acme_settings_warn)(void *ctx, const char *text);
+
+/*
+ * Add the certificate of one server that has acme_domain in `server`.
+ *   names   the names of the server (nginx's server_name), used when
+ *           acme_domain has no arguments: those no CA can certify (regular
+ *           expressions, "", "_", localhost, wildcards without dns-01, ...)
+ *           are left out, each with a warning naming it
+ *   cert_out  index of its certificate; servers that name the same set with
+ *             the same key type and CA share one
+ * Errors: an argument of acme_domain that cannot be in a certificate; no
+ * name left.
+ */
+bool acme_settings_add_server(struct acme_settings *settings,
+    const struct acme_scope *global, const struct acme_scope *server,
+    const char *const *names, size_t name_count, acme_settings_warn warn,
+    void *warn_ctx, size_t *cert_out, struct acme_error *err);
+
+/*
+ * The checks that need the whole, for -t: accept_terms is on (the error says
+ * which line to add and what it means), the helper is an executable file,
+ * acme_user exists (when we are root), trust files can be read and hold a
+ * PEM certificate. Writes nothing. Settings without certificates pass.
+ */
+bool acme_settings_check(const struct acme_settings *settings,
+    struct acme_error *err);
+
+/*
+ * The wire form that the master hands to the keeper, and back. Two equal
+ * settings have equal wire forms. Reading distrusts nothing less than a file:
+ * bounded, complete, exact version.
+ */
+bool acme_settings_write(const struct acme_settings *settings,
+    struct acme_buffer *wire, struct acme_error *err);
+struct acme_settings *acme_settings_read(struct acme_bytes wire,
+    struct acme_error *err);
+
+#endif

@@ -1,0 +1,119 @@
+/*
+ * The names and the meaning of every path below acme_state_path:
+ *
+ *   accounts/<ca>/<id>/{account.json,account.key}
+ *   certs/<folder>/entry                          what the folder is for
+ *   certs/<folder>/<generation>/{fullchain.pem,privkey.pem,meta.json}
+ *   pending/<folder>/{order.json,privkey.pem}     synced before newOrder
+ *   live/<folder> -> ../certs/<folder>/<generation>
+ *   plan/<folder>.json
+ *   lock
+ *
+ * A generation is complete or it is not there: it is written as
+ * certs/<folder>/.new, synced, renamed, and only then live/ is flipped.
+ * Folders 0700, files 0600. Only the keeper writes; the servers read.
+ */
+
+#ifndef ACME_STORE_STORE_H
+#define ACME_STORE_STORE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buffer.h"
+#include "base/error.h"
+
+enum {
+    ACME_STORE_FILE_MAX = 256 * 1024,  /* no file of ours is larger */
+    ACME_FOLDER_MAX = 256              /* a folder name with its NUL */
+};
+
+struct acme_store;
+
+/*
+ * Open the store for writing: make what is missing of the tree, and remove
+ * what a crash left half-written (".tmp-*", ".new"). The path's last
+ * component is created 0700 (its parents 0755). Refused with ACME_MISCONFIG,
+ * and a text that says what to do: a relative path, a directory that is
+ * group- or world-writable or, when we are root, owned by another uid than
+ * root, a symbolic link owned by another uid than root or ours on the way.
+ * Does not take the lock.
+ */
+struct acme_store *acme_store_open(const char *state_path,
+    struct acme_error *err);
+void acme_store_close(struct acme_store *store);
+
+/*
+ * Take the store for this process (flock on "lock", which is O_CLOEXEC).
+ * False with .sys = EWOULDBLOCK when another keeper has it. Held until
+ * acme_store_close or the end of the process.
+ */
+bool acme_store_lock(struct acme_store *store, struct acme_error *err);
+
+/* ---- accounts: <ca> and <id> are made of [a-z0-9._-] by acme_store_ca_folder */
+
+/*
+ * The folder for a directory URL: "<host>[_<port>]-<8 hex of the URL's
+ * SHA-256>"; what is not [a-z0-9.-] in the host becomes '_'.
+ */
+bool acme_store_ca_folder(const char *directory_url,
+    char folder[ACME_FOLDER_MAX], struct acme_error *err);
+
+/* Read or replace account.key / account.json; ENOENT in .sys when absent. */
+bool acme_store_account_read(struct acme_store *store, const char *ca,
+    const char *id, const char *file, struct acme_buffer *out,
+    struct acme_error *err);
+bool acme_store_account_write(struct acme_store *store, const char *ca,
+    const char *id, const char *file, struct acme_bytes data,
+    struct acme_error *err);
+
+/* ---- pending orders and plans, by certificate folder; ENOENT when absent */
+
+bool acme_store_pending_read(struct acme_store *store, const char *folder,
+    const char *file, struct acme_buffer *out, struct acme_error *err);
+bool acme_store_pending_write(struct acme_store *store, const char *folder,
+    const char *file, struct acme_bytes data, struct acme_error *err);
+bool acme_store_pending_remove(struct acme_store *store, const char *folder,
+    struct acme_error *err);
+
+bool acme_store_plan_read(struct acme_store *store, const char *folder,
+    struct acme_buffer *out, struct acme_error *err);
+bool acme_store_plan_write(struct acme_store *store, const char *folder,
+    struct acme_bytes json, struct acme_error *err);
+
+/* ---- generations */
+
+/*
+ * Write a whole generation, flip live/<folder> to it, record `entry` as what
+ * the folder is for (see assign.h), and prune: the three newest stay, and
+ * anything whose live flip is less than an hour before `now`.
+ *   number_out   the new generation: one more than the highest there is
+ * After false live/ is as it was.
+ */
+bool acme_store_install(struct acme_store *store, const char *folder,
+    struct acme_bytes entry, struct acme_bytes chain_pem,
+    struct acme_bytes key_pem, struct acme_bytes meta_json, int64_t now,
+    unsigned *number_out, struct acme_error *err);
+
+/* Record `entry` as what the folder is for, before its first order. */
+bool acme_store_entry_write(struct acme_store *store, const char *folder,
+    struct acme_bytes entry, struct acme_error *err);
+
+/*
+ * ---- reading, also by a server process without a struct acme_store.
+ *
+ * Resolve live/<folder> once and read the pair of that generation. The link
+ * must have the form ../certs/<folder>/<digits>.
+ *   path_out   the generation's own absolute path, where the pair was read
+ * False with .sys = ENOENT when there is no certificate yet.
+ */
+bool acme_store_live_read(const char *state_path, const char *folder,
+    char *path_out, size_t path_size, struct acme_buffer *chain_pem,
+    struct acme_buffer *key_pem, struct acme_error *err);
+
+/* certs/<folder>/entry; ENOENT when the folder is free. */
+bool acme_store_entry_read(const char *state_path, const char *folder,
+    struct acme_buffer *entry, struct acme_error *err);
+
+#endif
