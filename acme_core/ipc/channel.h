@@ -13,7 +13,10 @@
 
 struct acme_channel;
 
-/* Takes fd over (set non-blocking and close-on-exec). NULL: no memory, fd is closed. */
+/*
+ * Takes fd over (set non-blocking and close-on-exec). NULL: no memory, or fd
+ * is no descriptor; it is closed.
+ */
 struct acme_channel *acme_channel_new(int fd, enum acme_message_end end);
 void acme_channel_free(struct acme_channel *channel);
 
@@ -25,7 +28,8 @@ short acme_channel_events(const struct acme_channel *channel);
 /*
  * Send or queue. message->fd, when not -1, is duplicated into the message and
  * stays the caller's. False, ACME_PEER_BROKE: the peer is gone or does not
- * read (queue over 16 MiB); the channel is then of no more use.
+ * read (queue over 16 MiB); the channel is then of no more use. False,
+ * ACME_LOCAL: nothing was sent of this message, the channel is as before.
  */
 bool acme_channel_send(struct acme_channel *channel,
     const struct acme_message *message, struct acme_error *err);
@@ -35,8 +39,9 @@ bool acme_channel_flush(struct acme_channel *channel, struct acme_error *err);
 
 /*
  * The next message, if one is there (*got). Its texts are borrowed until the
- * next call on the channel; a received fd becomes the caller's. False: the
- * peer is gone (err->sys = ECONNRESET) or sent something malformed (PEER_BROKE).
+ * next call on the channel; a received fd becomes the caller's. False,
+ * ACME_PEER_BROKE: the peer is gone (err->sys = ECONNRESET) or sent something
+ * malformed.
  */
 bool acme_channel_next(struct acme_channel *channel,
     struct acme_message *message, bool *got, struct acme_error *err);

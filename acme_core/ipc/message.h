@@ -75,7 +75,13 @@ enum acme_message_end { ACME_END_KEEPER = 1, ACME_END_AGENT };
 /* "SIGN" and so on; "?" when unknown. */
 const char *acme_message_name(enum acme_message_type type);
 
-/* Append the encoded message. False when a text is longer than allowed. */
+/* May a message of this type bring a descriptor? */
+bool acme_message_has_fd(enum acme_message_type type);
+
+/*
+ * Append the encoded message, the descriptor excepted. False (ACME_LOCAL)
+ * when a text is longer than allowed or holds a NUL, or the buffer is full.
+ */
 bool acme_message_write(const struct acme_message *message,
     struct acme_buffer *out, struct acme_error *err);
 

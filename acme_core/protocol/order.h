@@ -24,6 +24,9 @@
 #include "protocol/request.h"
 #include "protocol/session.h"
 
+/* A certificate chain of more bytes than this is not taken from a CA. */
+enum { ACME_CHAIN_MAX = 60 * 1024 };
+
 enum acme_need_type {
     ACME_NEED_SEND = 1,  /* sign `kind` for `url`, POST it, reply() */
     ACME_NEED_SAVE,      /* the order's `url` must be on disk; then done() */
@@ -57,19 +60,28 @@ void acme_order_free(struct acme_order *order);
 
 /*
  * Say what must happen next. Idempotent: asking twice gives the same need.
- * Errors: the order, an authorization or a challenge is invalid (the CA's
- * words, err->name says whose), no http-01 challenge offered, the CA sends us to a
- * URL of a foreign origin, the order made no progress for 15 minutes.
+ * Errors, kept for good once they happened, here and in acme_order_reply:
+ * the order, an authorization or a challenge is invalid (the CA's words,
+ * err->name says whose), no http-01 challenge is offered, the CA sends us to
+ * a URL of a foreign origin, the order made no progress for 15 minutes
+ * (ACME_RETRY: it may be resumed), a resumed order is of no more use
+ * (ACME_REFUSED, problem "orderGone": forget its URL and make a new one).
  */
 bool acme_order_next(struct acme_order *order, int64_t now_ms,
     struct acme_need *need, struct acme_error *err);
 
-/*
- * Take a reply that acme_session_read called OK. A reply that it called
- * FAILED is the caller's failure of the whole order.
- */
+/* Take a reply that acme_session_read called OK. */
 bool acme_order_reply(struct acme_order *order, int64_t now_ms,
     const struct acme_reply *reply, struct acme_error *err);
+
+/*
+ * Take the error of a reply that acme_session_read called FAILED. True: it
+ * was not the end (a finalize that came too early), go on with
+ * acme_order_next. False: the order has failed with *err, where a saved order
+ * that the CA no longer knows has become ACME_REFUSED with the problem
+ * "orderGone".
+ */
+bool acme_order_failed(struct acme_order *order, struct acme_error *err);
 
 /* The SAVE or PUBLISH just asked for is done. */
 void acme_order_done(struct acme_order *order);

@@ -26,18 +26,20 @@ void acme_session_free(struct acme_session *session);
 
 enum acme_session_need {
     ACME_SESSION_READY = 1,      /* orders may send */
-    ACME_SESSION_GET_DIRECTORY,  /* GET acme_session_url(); follow redirects */
+    ACME_SESSION_GET_DIRECTORY,  /* GET the url; follow redirects */
     ACME_SESSION_SAY_DIRECTORY,  /* tell the keeper the directory's URLs */
     ACME_SESSION_NEW_ACCOUNT,    /* sign and POST newAccount to the url */
     ACME_SESSION_SAVE_ACCOUNT    /* have acme_session_account() saved */
 };
 
-/* What must happen next; idempotent. The URL that goes with it is borrowed. */
+/* What must happen next; idempotent. The URL that goes with it is borrowed
+ * until the next reply. */
 enum acme_session_need acme_session_next(const struct acme_session *session,
     const char **url_out);
 
-/* Take the reply to GET_DIRECTORY or NEW_ACCOUNT. After false the session
- * still needs the same; the orders that wait fail with err. */
+/* Take a reply to GET_DIRECTORY or NEW_ACCOUNT that acme_session_read called
+ * OK. After false the session still needs the same; the orders that wait fail
+ * with err. */
 bool acme_session_reply(struct acme_session *session, int64_t now_ms,
     const struct acme_reply *reply, struct acme_error *err);
 
@@ -46,7 +48,8 @@ void acme_session_done(struct acme_session *session);
 
 /* The CA said accountDoesNotExist (its memory was lost): register again.
  * False when that was done before and did not help (once per hour). */
-bool acme_session_forget_account(struct acme_session *session, int64_t now_ms);
+bool acme_session_forget_account(struct acme_session *session,
+    int64_t now_ms);
 
 /* Borrowed; NULL while unknown. Final directory URL (after redirects). */
 const char *acme_session_directory(const struct acme_session *session);
@@ -56,6 +59,11 @@ const char *acme_session_new_order_url(const struct acme_session *session);
 
 /* All URLs of the directory object, newline-separated, borrowed. */
 const char *acme_session_urls(const struct acme_session *session);
+
+/* May we send a request to this URL that the CA gave us? Its origin must be
+ * that of the directory or of a URL in it; errors name both. */
+bool acme_session_allows(const struct acme_session *session, const char *url,
+    struct acme_error *err);
 
 /* The terms of service URL, or NULL. */
 const char *acme_session_terms(const struct acme_session *session);
@@ -74,6 +82,9 @@ bool acme_session_take_nonce(struct acme_session *session, int64_t now_ms,
  *   ACME_READ_REPEAT  badNonce: sign and send the same request again with
  *                     the nonce just kept (callers stop after 20)
  *   ACME_READ_FAILED  err is filled
+ * A 404 for one of the directory's own URLs makes the session read the
+ * directory again: acme_session_next() then is GET_DIRECTORY, later
+ * SAY_DIRECTORY. Strings borrowed from the session end with that reply.
  */
 enum acme_read { ACME_READ_OK = 1, ACME_READ_REPEAT, ACME_READ_FAILED };
 

@@ -1,0 +1,21 @@
+/* The roles of the one executable; main.c chooses by argv[0]. */
+
+#ifndef ACME_HELPER_HELPER_H
+#define ACME_HELPER_HELPER_H
+
+/* What a child of the supervisor finds open, besides log, settings and page. */
+enum { ACME_FD_PARENT = 3 };
+
+/* Titles are the first argument of exec: what ps shows, and the role. */
+#define ACME_TITLE_SUPERVISOR "acme-helper: supervisor"
+#define ACME_TITLE_KEEPER "acme-helper: keeper"
+#define ACME_TITLE_AGENT "acme-helper: agent"
+#define ACME_TITLE_KEYGEN "acme-helper: keygen"
+
+/*
+ * Start and restart keeper, agent and key makers until the server's lifetime
+ * pipe closes. Returns the exit status; never 2, which nginx misreads.
+ */
+int acme_supervisor_run(void);
+
+#endif

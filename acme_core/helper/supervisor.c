@@ -1,0 +1,315 @@
+/*
+ * The supervisor: keeps one keeper running and starts, from a fixed table,
+ * the children that the keeper asks for. It has no filter, because filters
+ * are inherited and a keeper without network could not start a networked
+ * agent. It parses nothing but one-byte requests of the keeper.
+ *
+ * Everything ends with it: children have PDEATHSIG, and it ends when the
+ * server's lifetime pipe closes.
+ */
+
+#include "helper/helper.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "keeper/supervised.h"
+#include "serve/spawn.h"
+
+extern char **environ;
+
+/* The children a keeper may ask for. `single`: the old one is ended first. */
+static const struct child_kind {
+    char letter;
+    bool single;
+    const char *title;
+} child_kinds[] = {
+    { ACME_ASK_AGENT, true, ACME_TITLE_AGENT },
+    { ACME_ASK_KEYGEN, false, ACME_TITLE_KEYGEN },
+};
+
+struct supervisor {
+    int keeper_fd;            /* SEQPACKET to the keeper, or -1 */
+    pid_t keeper;             /* 0: not running */
+    pid_t agent;
+    unsigned keeper_deaths;   /* in a row, for the pause before a restart */
+    int64_t keeper_started_ms;
+    int64_t keeper_start_ms;  /* when to start it next */
+    unsigned long long life_inode;
+    long long loaded_at;      /* unix seconds: start, or the last reload */
+};
+
+static int64_t
+now_ms(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t) now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+/* In the child: exactly the descriptors of its role, then exec ourselves. */
+static void
+become(const char *title, const char *argument, int parent_fd, pid_t parent,
+    bool keeper)
+{
+    char *argv[] = { (char *) title, (char *) argument, NULL };
+    sigset_t none;
+
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (getppid() != parent) {
+        _exit(1);  /* it died before we asked to die with it */
+    }
+    if (dup2(parent_fd, ACME_FD_PARENT) < 0) {
+        _exit(1);
+    }
+    close_range(keeper ? ACME_FD_PAGE + 1 : ACME_FD_PARENT + 1, ~0U, 0);
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+    execve("/proc/self/exe", argv, environ);
+    _exit(1);
+}
+
+/* Fork a child with one end of a new SEQPACKET pair; the other is fd_out. */
+static pid_t
+start_child(const char *title, const char *argument, bool keeper, int *fd_out)
+{
+    pid_t self = getpid();
+    pid_t pid;
+    int pair[2];
+
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0) {
+        return -1;
+    }
+    pid = fork();
+    if (pid == 0) {
+        become(title, argument, pair[1], self, keeper);
+    }
+    close(pair[1]);
+    if (pid < 0) {
+        close(pair[0]);
+        return -1;
+    }
+    *fd_out = pair[0];
+    return pid;
+}
+
+static void
+start_keeper(struct supervisor *self)
+{
+    char argument[64];
+    pid_t pid;
+
+    snprintf(argument, sizeof(argument), "%llu %lld", self->life_inode,
+        self->loaded_at);
+    pid = start_child(ACME_TITLE_KEEPER, argument, true, &self->keeper_fd);
+
+    self->keeper_started_ms = now_ms();
+    if (pid < 0) {
+        self->keeper_start_ms = self->keeper_started_ms + 1000;
+        return;
+    }
+    self->keeper = pid;
+}
+
+/* Pauses of 0.2, 0.4 ... 60 s between deaths that follow each other. */
+static void
+keeper_died(struct supervisor *self)
+{
+    int64_t now = now_ms();
+    int64_t pause = 200;
+
+    if (now - self->keeper_started_ms > 60000) {
+        self->keeper_deaths = 0;
+    }
+    for (unsigned i = 0; i < self->keeper_deaths && pause < 60000; i++) {
+        pause *= 2;
+    }
+    self->keeper_deaths++;
+    self->keeper = 0;
+    self->keeper_start_ms = now + (pause < 60000 ? pause : 60000);
+    if (self->keeper_fd >= 0) {
+        close(self->keeper_fd);
+        self->keeper_fd = -1;
+    }
+    if (self->agent > 0) {
+        kill(self->agent, SIGKILL);
+    }
+}
+
+static void
+reap(struct supervisor *self)
+{
+    pid_t pid;
+
+    while ((pid = waitpid(-1, NULL, WNOHANG)) > 0) {
+        if (pid == self->keeper) {
+            keeper_died(self);
+        } else if (pid == self->agent) {
+            self->agent = 0;
+        }
+    }
+}
+
+/* Send the keeper its end of a new child's channel, or nothing but the letter. */
+static void
+answer(const struct supervisor *self, char letter, int fd)
+{
+    char control[CMSG_SPACE(sizeof(int))] = { 0 };
+    struct iovec iov = { &letter, 1 };
+    struct msghdr header = { .msg_iov = &iov, .msg_iovlen = 1 };
+
+    if (fd >= 0) {
+        struct cmsghdr *item;
+
+        header.msg_control = control;
+        header.msg_controllen = sizeof(control);
+        item = CMSG_FIRSTHDR(&header);
+        item->cmsg_level = SOL_SOCKET;
+        item->cmsg_type = SCM_RIGHTS;
+        item->cmsg_len = CMSG_LEN(sizeof(int));
+        memcpy(CMSG_DATA(item), &fd, sizeof(int));
+    }
+    /* A keeper that does not read loses its answer, not the supervisor. */
+    (void) sendmsg(self->keeper_fd, &header, MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
+/* One request: a letter of the table, and the child's one argument. */
+static void
+serve_keeper(struct supervisor *self)
+{
+    char request[ACME_ASK_MAX + 1];
+    ssize_t len = recv(self->keeper_fd, request, ACME_ASK_MAX, MSG_DONTWAIT);
+
+    if (len <= 0) {
+        if (len == 0 && self->keeper > 0) {
+            kill(self->keeper, SIGKILL);  /* reaped and restarted as usual */
+            close(self->keeper_fd);
+            self->keeper_fd = -1;
+        }
+        return;
+    }
+    request[len] = '\0';
+    for (size_t i = 0; i < sizeof(child_kinds) / sizeof(*child_kinds); i++) {
+        const struct child_kind *kind = &child_kinds[i];
+        int fd = -1;
+        pid_t pid;
+
+        if (kind->letter != request[0]) {
+            continue;
+        }
+        if (kind->single && self->agent > 0) {
+            kill(self->agent, SIGKILL);
+        }
+        pid = start_child(kind->title, request + 1, false, &fd);
+        if (kind->single && pid > 0) {
+            self->agent = pid;
+        }
+        answer(self, kind->letter, fd);
+        if (fd >= 0) {
+            close(fd);
+        }
+    }
+}
+
+/* Bytes on the lifetime pipe are reloads; its end is ours. */
+static bool
+server_lives(struct supervisor *self)
+{
+    char bytes[64];
+    ssize_t len = read(ACME_FD_LIFE, bytes, sizeof(bytes));
+
+    if (len > 0) {
+        self->loaded_at = (long long) time(NULL);
+        answer(self, ACME_TELL_RELOAD, -1);
+    }
+    return len > 0 || (len < 0 && (errno == EAGAIN || errno == EINTR));
+}
+
+static int
+watch_children(void)
+{
+    sigset_t set;
+
+    sigemptyset(&set);
+    sigaddset(&set, SIGCHLD);
+    sigaddset(&set, SIGHUP);
+    sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGTERM);
+    /* Our life is the pipe: signals meant for the server do not end us. */
+    sigprocmask(SIG_BLOCK, &set, NULL);
+    sigdelset(&set, SIGHUP);
+    sigdelset(&set, SIGINT);
+    sigdelset(&set, SIGTERM);
+    return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+}
+
+static void
+loop(struct supervisor *self, int signal_fd)
+{
+    for (;;) {
+        struct pollfd fds[] = {
+            { ACME_FD_LIFE, POLLIN, 0 },
+            { signal_fd, POLLIN, 0 },
+            { self->keeper_fd, POLLIN, 0 },
+        };
+        struct signalfd_siginfo info;
+        int timeout = -1;
+
+        if (self->keeper == 0) {
+            int64_t left = self->keeper_start_ms - now_ms();
+
+            timeout = left > 0 ? (int) left : 0;
+        }
+        if (poll(fds, 3, timeout) < 0 && errno != EINTR) {
+            return;
+        }
+        if (fds[0].revents != 0 && !server_lives(self)) {
+            return;
+        }
+        while (read(signal_fd, &info, sizeof(info)) > 0) {
+        }
+        if (self->keeper_fd >= 0 && fds[2].revents != 0) {
+            serve_keeper(self);
+        }
+        reap(self);
+        if (self->keeper == 0 && now_ms() >= self->keeper_start_ms) {
+            start_keeper(self);
+        }
+    }
+}
+
+int
+acme_supervisor_run(void)
+{
+    struct supervisor self = { .keeper_fd = -1 };
+    struct stat life;
+    int signal_fd;
+
+    if (fstat(ACME_FD_LIFE, &life) != 0 || !S_ISFIFO(life.st_mode)) {
+        fprintf(stderr, "acme-helper is started by the web server\n");
+        return 1;
+    }
+    self.life_inode = life.st_ino;
+    self.loaded_at = (long long) time(NULL);
+    fcntl(ACME_FD_LIFE, F_SETFL, O_NONBLOCK);
+    prctl(PR_SET_CHILD_SUBREAPER, 1);
+    signal_fd = watch_children();
+    if (signal_fd < 0) {
+        return 1;
+    }
+    loop(&self, signal_fd);
+    return 0;
+}

@@ -1,0 +1,415 @@
+/*
+ * The table of requests. No request holds a path, a command or bytes to be
+ * signed: the agent names a kind, the keeper makes header and payload from
+ * its own settings, request and key (RFC 8555 6.2), and checks the URL.
+ */
+
+#include "keeper/answer.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "crypto/x509.h"
+#include "format/base64url.h"
+#include "keeper/account.h"
+#include "keeper/job.h"
+#include "protocol/jws.h"
+#include "protocol/payload.h"
+
+/* Whom a message is about: a job, or the account of a session. */
+struct subject {
+    struct account *account;
+    struct job *job;            /* NULL: the session itself */
+};
+
+typedef bool (*answerer)(struct keeper *keeper, struct subject *subject,
+    const struct acme_message *message, struct acme_error *err);
+
+/* ---- words for the agent */
+
+static bool
+send_word(struct keeper *keeper, enum acme_message_type type, uint32_t id,
+    struct acme_bytes text, struct acme_error *err)
+{
+    struct acme_message reply = { .type = type, .id = id, .fd = -1,
+        .text = { text } };
+
+    return acme_channel_send(keeper->agent, &reply, err);
+}
+
+static bool
+send_done(struct keeper *keeper, const struct acme_message *message,
+    struct acme_error *err)
+{
+    struct acme_bytes none = { 0 };
+
+    return send_word(keeper, ACME_MESSAGE_DONE, message->id, none, err);
+}
+
+static bool
+send_refused(struct keeper *keeper, const struct acme_message *message,
+    const struct acme_error *why, struct acme_error *err)
+{
+    return send_word(keeper, ACME_MESSAGE_REFUSED, message->id,
+        acme_bytes_of(why->text), err);
+}
+
+/* ---- signing */
+
+static bool
+signs_new_account(struct keeper *keeper, struct subject *subject,
+    const char *url, struct acme_buffer *payload, struct acme_error *err)
+{
+    const struct acme_settings *settings = keeper->settings;
+
+    if (subject->account->new_account_url == NULL
+        || strcmp(url, subject->account->new_account_url) != 0) {
+        return acme_fail(err, ACME_PEER_BROKE, "not the newAccount URL");
+    }
+    return acme_payload_new_account((const char *const *) settings->contacts,
+        settings->contact_count, payload, err);
+}
+
+static bool
+signs_new_order(struct keeper *keeper, struct subject *subject,
+    const char *url, struct acme_buffer *payload, struct acme_error *err)
+{
+    const struct acme_settings_cert *cert = subject->job->cert;
+
+    (void) keeper;
+    if (subject->account->new_order_url == NULL
+        || strcmp(url, subject->account->new_order_url) != 0) {
+        return acme_fail(err, ACME_PEER_BROKE, "not the newOrder URL");
+    }
+    return acme_payload_new_order((const char *const *) cert->names,
+        cert->name_count, payload, err);
+}
+
+static bool
+signs_post_as_get(struct keeper *keeper, struct subject *subject,
+    const char *url, struct acme_buffer *payload, struct acme_error *err)
+{
+    (void) keeper;
+    (void) payload;
+    return account_allows(subject->account, url, err);
+}
+
+static bool
+signs_respond(struct keeper *keeper, struct subject *subject, const char *url,
+    struct acme_buffer *payload, struct acme_error *err)
+{
+    const struct job *job = subject->job;
+
+    (void) keeper;
+    for (size_t i = 0; i < job->proof_count; i++) {
+        if (strcmp(job->proofs[i].challenge_url, url) == 0) {
+            return acme_buffer_add_text(payload, "{}")
+                || acme_fail_memory(err);
+        }
+    }
+    return acme_fail(err, ACME_PEER_BROKE,
+        "a response to a challenge that was not published");
+}
+
+static bool
+signs_finalize(struct keeper *keeper, struct subject *subject,
+    const char *url, struct acme_buffer *payload, struct acme_error *err)
+{
+    struct acme_buffer csr = ACME_BUFFER(ACME_MESSAGE_MAX);
+    const struct job *job = subject->job;
+    bool ok;
+
+    (void) keeper;
+    ok = account_allows(subject->account, url, err)
+        && acme_csr_write(job->key, (const char *const *) job->cert->names,
+            job->cert->name_count, &csr, err)
+        && acme_payload_finalize(acme_buffer_bytes(&csr), payload, err);
+    acme_buffer_free(&csr);
+    return ok;
+}
+
+/* Kinds of request; `of_job`: never for a session itself. */
+static const struct kind_rule {
+    bool of_job;
+    bool (*make)(struct keeper *, struct subject *, const char *,
+        struct acme_buffer *, struct acme_error *);
+} kind_rules[] = {
+    [ACME_KIND_NEW_ACCOUNT] = { false, signs_new_account },
+    [ACME_KIND_NEW_ORDER] = { true, signs_new_order },
+    [ACME_KIND_POST_AS_GET] = { true, signs_post_as_get },
+    [ACME_KIND_RESPOND] = { true, signs_respond },
+    [ACME_KIND_FINALIZE] = { true, signs_finalize },
+};
+
+static bool
+make_request(struct keeper *keeper, struct subject *subject,
+    const struct acme_message *message, struct acme_buffer *body,
+    struct acme_error *err)
+{
+    struct acme_buffer payload = ACME_BUFFER(ACME_MESSAGE_MAX);
+    char url[ACME_URL_MAX + 1], nonce[257];
+    struct acme_jws jws = { .url = url, .nonce = nonce };
+    const struct kind_rule *rule;
+    bool ok = false;
+
+    if (message->number == 0 || message->number >= sizeof(kind_rules)
+            / sizeof(*kind_rules)) {
+        return acme_fail(err, ACME_PEER_BROKE, "unknown kind of request");
+    }
+    rule = &kind_rules[message->number];
+    if (rule->of_job != (subject->job != NULL)) {
+        return acme_fail(err, ACME_PEER_BROKE, "%s is not of this job",
+            acme_kind_name(message->number));
+    }
+    if (!acme_message_text(message, 0, url, sizeof(url))
+        || !acme_message_text(message, 1, nonce, sizeof(nonce))
+        || !acme_is_token(acme_bytes_of(nonce), sizeof(nonce) - 1)) {
+        return acme_fail(err, ACME_PEER_BROKE, "URL or nonce is malformed");
+    }
+    if (subject->account->key == NULL) {
+        return acme_fail(err, ACME_PEER_BROKE, "an account without a key");
+    }
+    if (rule->of_job) {
+        jws.kid = subject->account->url;
+        if (jws.kid == NULL) {
+            return acme_fail(err, ACME_PEER_BROKE, "no account yet");
+        }
+    }
+    if (rule->make(keeper, subject, url, &payload, err)) {
+        jws.payload = acme_buffer_bytes(&payload);
+        ok = acme_jws_write(&jws, subject->account->key, body, err);
+    }
+    acme_buffer_free(&payload);
+    return ok;
+}
+
+static bool
+answer_sign(struct keeper *keeper, struct subject *subject,
+    const struct acme_message *message, struct acme_error *err)
+{
+    struct acme_buffer body = ACME_BUFFER(ACME_MESSAGE_MAX);
+    struct acme_error why;
+    bool ok;
+
+    if (make_request(keeper, subject, message, &body, &why)) {
+        ok = send_word(keeper, ACME_MESSAGE_SIGNED, message->id,
+            acme_buffer_bytes(&body), err);
+    } else {
+        acme_while(&why, "signing %s", acme_kind_name(message->number));
+        ok = send_refused(keeper, message, &why, err);
+    }
+    acme_buffer_free(&body);
+    return ok;
+}
+
+/* ---- the rest */
+
+static bool
+done_or_refused(struct keeper *keeper, const struct acme_message *message,
+    bool ok, const struct acme_error *why, struct acme_error *err)
+{
+    return ok ? send_done(keeper, message, err)
+              : send_refused(keeper, message, why, err);
+}
+
+static bool
+answer_directory(struct keeper *keeper, struct subject *subject,
+    const struct acme_message *message, struct acme_error *err)
+{
+    char directory[ACME_URL_MAX + 1], urls[ACME_MESSAGE_MAX];
+    char new_account[ACME_URL_MAX + 1], new_order[ACME_URL_MAX + 1];
+    struct acme_error why;
+    bool ok;
+
+    ok = acme_message_text(message, 0, directory, sizeof(directory))
+        && acme_message_text(message, 1, urls, sizeof(urls))
+        && acme_message_text(message, 2, new_account, sizeof(new_account))
+        && acme_message_text(message, 3, new_order, sizeof(new_order));
+    if (!ok) {
+        return acme_fail(err, ACME_PEER_BROKE, "malformed directory");
+    }
+    ok = account_set_directory(subject->account, directory, urls, new_account,
+        new_order, &why);
+    return done_or_refused(keeper, message, ok, &why, err);
+}
+
+static bool
+answer_save_account(struct keeper *keeper, struct subject *subject,
+    const struct acme_message *message, struct acme_error *err)
+{
+    char url[ACME_URL_MAX + 1];
+    struct acme_error why;
+    bool ok;
+
+    if (!acme_message_text(message, 0, url, sizeof(url))) {
+        return acme_fail(err, ACME_PEER_BROKE, "malformed account URL");
+    }
+    ok = account_allows(subject->account, url, &why)
+        && account_save_url(subject->account, keeper, url, &why);
+    if (ok) {
+        acme_log(&subject->account->log, ACME_LOG_NOTICE,
+            "account registered: %s", url);
+    }
+    return done_or_refused(keeper, message, ok, &why, err);
+}
+
+static bool
+answer_save_order(struct keeper *keeper, struct subject *subject,
+    const struct acme_message *message, struct acme_error *err)
+{
+    char url[ACME_URL_MAX + 1];
+    struct acme_error why;
+    bool ok;
+
+    if (!acme_message_text(message, 0, url, sizeof(url))) {
+        return acme_fail(err, ACME_PEER_BROKE, "malformed order URL");
+    }
+    ok = account_allows(subject->account, url, &why)
+        && job_save_order(subject->job, keeper, url, &why);
+    return done_or_refused(keeper, message, ok, &why, err);
+}
+
+static bool
+answer_publish(struct keeper *keeper, struct subject *subject,
+    const struct acme_message *message, struct acme_error *err)
+{
+    char name[ACME_NAME_MAX + 1], token[ACME_TOKEN_MAX + 1];
+    char url[ACME_URL_MAX + 1];
+    struct acme_error why;
+    bool ok;
+
+    if (!acme_message_text(message, 0, name, sizeof(name))
+        || !acme_message_text(message, 1, token, sizeof(token))
+        || !acme_message_text(message, 2, url, sizeof(url))
+        || !acme_is_token(acme_bytes_of(token), ACME_TOKEN_MAX)) {
+        return acme_fail(err, ACME_PEER_BROKE, "malformed proof");
+    }
+    ok = account_allows(subject->account, url, &why)
+        && job_publish(subject->job, keeper, name, token, url, &why);
+    return done_or_refused(keeper, message, ok, &why, err);
+}
+
+static bool
+answer_chain(struct keeper *keeper, struct subject *subject,
+    const struct acme_message *message, struct acme_error *err)
+{
+    (void) err;
+    job_installed(subject->job, keeper, message->text[0]);
+    return true;
+}
+
+/* A text from the network side, made safe once more for the log. */
+static void
+copy_escaped(char *out, size_t size, struct acme_bytes text)
+{
+    acme_log_escape(out, size, text);
+}
+
+static bool
+answer_failed(struct keeper *keeper, struct subject *subject,
+    const struct acme_message *message, struct acme_error *err)
+{
+    struct acme_error why = { .verdict = ACME_RETRY };
+    char step[64];
+
+    (void) err;
+    copy_escaped(why.problem, sizeof(why.problem), message->text[0]);
+    if (strcmp(why.problem, "orderGone") == 0
+        && job_order_gone(subject->job, keeper)) {
+        return true;
+    }
+    if (message->number >= ACME_RETRY && message->number <= ACME_LOCAL) {
+        why.verdict = (enum acme_verdict) message->number;
+    }
+    why.http_status = (int) (message->status <= 999 ? message->status : 0);
+    why.retry_at = message->at > 0 ? message->at : 0;
+    copy_escaped(why.name, sizeof(why.name), message->text[1]);
+    copy_escaped(why.text, sizeof(why.text), message->text[2]);
+    copy_escaped(step, sizeof(step), message->text[3]);
+    job_failed(subject->job, keeper, &why, step);
+    return true;
+}
+
+static bool
+answer_log(struct keeper *keeper, struct subject *subject,
+    const struct acme_message *message, struct acme_error *err)
+{
+    const struct acme_log *log = subject->job != NULL ? &subject->job->log
+                                                      : &subject->account->log;
+    enum acme_log_level level = ACME_LOG_INFO;
+    char text[1024];
+
+    (void) keeper;
+    (void) err;
+    if (message->number >= ACME_LOG_ERROR
+        && message->number <= ACME_LOG_DEBUG) {
+        level = (enum acme_log_level) message->number;
+    }
+    copy_escaped(text, sizeof(text), message->text[0]);
+    acme_log(log, level, "%s", text);
+    return true;
+}
+
+enum about { ABOUT_JOB = 1, ABOUT_SESSION = 2 };
+
+static const struct request_rule {
+    enum acme_message_type type;
+    unsigned about;
+    answerer answer;
+} request_rules[] = {
+    { ACME_MESSAGE_DIRECTORY, ABOUT_SESSION, answer_directory },
+    { ACME_MESSAGE_SAVE_ACCOUNT, ABOUT_SESSION, answer_save_account },
+    { ACME_MESSAGE_SIGN, ABOUT_JOB | ABOUT_SESSION, answer_sign },
+    { ACME_MESSAGE_SAVE_ORDER, ABOUT_JOB, answer_save_order },
+    { ACME_MESSAGE_PUBLISH, ABOUT_JOB, answer_publish },
+    { ACME_MESSAGE_CHAIN, ABOUT_JOB, answer_chain },
+    { ACME_MESSAGE_FAILED, ABOUT_JOB, answer_failed },
+    { ACME_MESSAGE_LOG, ABOUT_JOB | ABOUT_SESSION, answer_log },
+};
+
+/* Only jobs that were handed to the agent, only accounts it was told of. */
+static bool
+find_subject(struct keeper *keeper, uint32_t id, struct subject *subject)
+{
+    if (id >= 1 && id <= keeper->settings->ca_count) {
+        subject->account = &keeper->accounts[id - 1];
+        subject->job = NULL;
+        return subject->account->announced;
+    }
+    subject->job = job_find(keeper, id);
+    if (subject->job == NULL || subject->job->state != JOB_ORDERING) {
+        return false;
+    }
+    subject->account = subject->job->account;
+    return true;
+}
+
+bool
+answer_message(struct keeper *keeper, const struct acme_message *message,
+    struct acme_error *err)
+{
+    struct subject subject = { 0 };
+
+    for (size_t i = 0; i < sizeof(request_rules) / sizeof(*request_rules);
+         i++) {
+        const struct request_rule *rule = &request_rules[i];
+        unsigned about;
+
+        if (rule->type != message->type) {
+            continue;
+        }
+        if (!find_subject(keeper, message->id, &subject)) {
+            if (message->type == ACME_MESSAGE_LOG) {
+                return true;  /* a last word about a job that has ended */
+            }
+            break;
+        }
+        about = subject.job != NULL ? ABOUT_JOB : ABOUT_SESSION;
+        if ((rule->about & about) == 0) {
+            break;
+        }
+        return rule->answer(keeper, &subject, message, err);
+    }
+    return acme_fail(err, ACME_PEER_BROKE, "%s for id %u is out of turn",
+        acme_message_name(message->type), message->id);
+}

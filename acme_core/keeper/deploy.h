@@ -1,0 +1,31 @@
+/*
+ * A new certificate goes live by a graceful reload; several that land
+ * together are one reload.
+ */
+
+#ifndef ACME_KEEPER_DEPLOY_H
+#define ACME_KEEPER_DEPLOY_H
+
+#include "keeper/state.h"
+
+/* A certificate has landed in live/. */
+void deploy_landed(struct keeper *keeper);
+
+/*
+ * Reload when it is time: as soon as no order is under way, at the latest
+ * acme_reload's delay after the first certificate landed, and never within
+ * that delay after the last reload. Asked again, with a warning, when the server did
+ * not answer: a configuration on disk that does not pass -t is not loaded.
+ */
+void deploy_run(struct keeper *keeper);
+
+/* When deploy_run wants to be called again; INT64_MAX = nothing to do. */
+int64_t deploy_wake_at(const struct keeper *keeper);
+
+/*
+ * The server told of a reload with equal settings. True when it was
+ * an operator's and not the one that we asked for.
+ */
+bool deploy_reloaded(struct keeper *keeper);
+
+#endif

@@ -1,0 +1,464 @@
+/*
+ * The life of one certificate's attempt (see job.h). What an attempt has
+ * reached is in pending/<folder>, read and written by pending.c; a keeper
+ * that starts continues from there by the normal path.
+ */
+
+#include "keeper/job.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/random.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "crypto/x509.h"
+#include "format/time_text.h"
+#include "keeper/account.h"
+#include "keeper/deploy.h"
+#include "keeper/pending.h"
+#include "keeper/service.h"
+#include "keeper/supervised.h"
+#include "protocol/jws.h"
+#include "protocol/problem.h"
+#include "store/assign.h"
+
+enum { EARLY_ATTEMPT_S = 600 };
+
+static const char *const *
+names_of(const struct job *job)
+{
+    return (const char *const *) job->cert->names;
+}
+
+/* ---- being prepared */
+
+static void
+read_plan(struct job *job, struct keeper *keeper)
+{
+    struct acme_buffer json = ACME_BUFFER(ACME_STORE_FILE_MAX);
+    struct acme_error err;
+
+    if (acme_store_plan_read(keeper->store, job->cert->folder, &json, &err)
+        && !acme_plan_read(acme_buffer_bytes(&json), &job->plan)) {
+        acme_log(&job->log, ACME_LOG_WARN,
+            "plan/%s.json is damaged: failures before this are forgotten",
+            job->cert->folder);
+    }
+    acme_buffer_free(&json);
+}
+
+static void
+write_plan(struct job *job, struct keeper *keeper)
+{
+    struct acme_buffer json = ACME_BUFFER(ACME_STORE_FILE_MAX);
+    struct acme_error err;
+
+    if (!acme_plan_write(&job->plan, &json)) {
+        acme_fail_memory(&err);
+    } else if (acme_store_plan_write(keeper->store, job->cert->folder,
+            acme_buffer_bytes(&json), &err)) {
+        acme_buffer_free(&json);
+        return;
+    }
+    acme_buffer_free(&json);
+    acme_log(&job->log, ACME_LOG_ERROR, "the plan could not be saved: %s",
+        err.text);
+}
+
+/* What is in service decides when; a failure before decides not before. */
+static void
+schedule(struct job *job, struct keeper *keeper)
+{
+    bool due = !service_is_current(job, keeper);
+
+    job->next_at = due ? keeper->now
+        : acme_plan_renew_at(job->not_before, job->not_after);
+    if (job->plan.failures > 0 && job->next_at < job->plan.next_attempt) {
+        job->next_at = job->plan.next_attempt;
+    }
+}
+
+void
+job_init(struct job *job, struct keeper *keeper,
+    const struct acme_settings_cert *cert)
+{
+    job->cert = cert;
+    job->account = &keeper->accounts[cert->ca];
+    job->name_log = (struct acme_log) { .parent = &keeper->log,
+        .label = cert->folder };
+    job->log = (struct acme_log) { .parent = &job->name_log,
+        .label = job->account->ca->name };
+    job->keygen_fd = -1;
+    read_plan(job, keeper);
+    schedule(job, keeper);
+    job_encourage(job, keeper);
+    pending_load(job, keeper);
+}
+
+void
+job_free(struct job *job)
+{
+    pending_forget(job);
+    if (job->keygen_fd >= 0) {
+        close(job->keygen_fd);
+    }
+}
+
+void
+job_encourage(struct job *job, struct keeper *keeper)
+{
+    if (job->state == JOB_IDLE && job->plan.failures > 0
+        && keeper->now - job->plan.failed_at >= EARLY_ATTEMPT_S
+        && job->next_at > keeper->now && !service_is_current(job, keeper)) {
+        job->next_at = keeper->now;
+    }
+}
+
+struct job *
+job_find(struct keeper *keeper, uint32_t id)
+{
+    for (size_t i = 0; i < keeper->active_count; i++) {
+        if (keeper->active[i]->id == id) {
+            return keeper->active[i];
+        }
+    }
+    return NULL;
+}
+
+/* ---- the attempt */
+
+static void
+deactivate(struct job *job, struct keeper *keeper)
+{
+    for (size_t i = 0; i < keeper->active_count; i++) {
+        if (keeper->active[i] == job) {
+            keeper->active[i] = keeper->active[--keeper->active_count];
+            break;
+        }
+    }
+    if (job->keygen_fd >= 0) {
+        close(job->keygen_fd);
+        job->keygen_fd = -1;
+    }
+    job->state = JOB_IDLE;
+}
+
+/* The key is on disk before the order is asked for. */
+static bool
+take_key(struct job *job, struct keeper *keeper, struct acme_key *key,
+    struct acme_error *err)
+{
+    acme_key_free(job->key);
+    job->key = key;
+    if (!pending_save_key(job, keeper, err)
+        || !pending_save_order(job, keeper, err)) {
+        return false;
+    }
+    job->state = JOB_READY;
+    return true;
+}
+
+/* Short keys take microseconds; RSA is made by a child. */
+static bool
+make_key(struct job *job, struct keeper *keeper, struct acme_error *err)
+{
+    enum acme_key_type type = job->cert->key_type;
+    struct acme_key *key;
+
+    if (type != ACME_KEY_ECDSA_256 && type != ACME_KEY_ECDSA_384) {
+        job->state = JOB_KEYGEN;
+        keeper->keygen_asked[keeper->keygen_asked_count++] = job;
+        if (!acme_supervised_ask(keeper->supervisor_fd, ACME_ASK_KEYGEN,
+                acme_key_type_name(type), err)) {
+            keeper->keygen_asked_count--;
+            return false;
+        }
+        return true;
+    }
+    key = acme_key_new(type, err);
+    return key != NULL && take_key(job, keeper, key, err);
+}
+
+void
+job_start(struct job *job, struct keeper *keeper)
+{
+    struct acme_buffer entry = ACME_BUFFER(ACME_STORE_FILE_MAX);
+    struct acme_error err;
+    bool ok;
+
+    keeper->active[keeper->active_count++] = job;
+    job->id = keeper->next_job_id++;
+    job->state = JOB_READY;
+    ok = account_load(job->account, keeper->store, &err)
+        && (acme_store_entry(keeper->settings, job->cert, &entry)
+            || acme_fail_memory(&err))
+        && acme_store_entry_write(keeper->store, job->cert->folder,
+            acme_buffer_bytes(&entry), &err)
+        && (job->key != NULL || make_key(job, keeper, &err));
+    acme_buffer_free(&entry);
+    if (!ok) {
+        job_failed(job, keeper, &err, "preparing the order");
+    }
+}
+
+void
+job_watch_keygen(struct job *job, int fd)
+{
+    job->keygen_fd = fd;
+}
+
+void
+job_take_key(struct job *job, struct keeper *keeper)
+{
+    uint8_t pem[16 * 1024];
+    struct acme_bytes bytes = { pem, 0 };
+    struct acme_key *key;
+    struct acme_error err;
+    ssize_t len = recv(job->keygen_fd, pem, sizeof(pem), MSG_DONTWAIT);
+
+    if (len < 0 && (errno == EAGAIN || errno == EINTR)) {
+        return;
+    }
+    close(job->keygen_fd);
+    job->keygen_fd = -1;
+    if (len <= 0) {
+        acme_fail(&err, ACME_LOCAL, "the key maker ended without a key");
+        job_failed(job, keeper, &err, "making the key");
+        return;
+    }
+    bytes.len = (size_t) len;
+    key = acme_key_read(bytes, &err);
+    explicit_bzero(pem, sizeof(pem));
+    if (key == NULL || !take_key(job, keeper, key, &err)) {
+        job_failed(job, keeper, &err, "making the key");
+    }
+}
+
+void
+job_order(struct job *job, struct keeper *keeper)
+{
+    struct acme_buffer names = ACME_BUFFER(ACME_MESSAGE_MAX);
+    struct acme_message message = { .type = ACME_MESSAGE_ORDER, .id = job->id,
+        .number = job->account->session, .fd = -1 };
+    struct acme_error err;
+    bool ok = true;
+
+    for (size_t i = 0; ok && i < job->cert->name_count; i++) {
+        ok = acme_buffer_printf(&names, "%s%s", i > 0 ? "\n" : "",
+            job->cert->names[i]);
+    }
+    message.text[0] = acme_buffer_bytes(&names);
+    message.text[1] = acme_bytes_of(job->order_url);
+    if (!ok) {
+        acme_fail_memory(&err);
+    }
+    ok = ok && account_announce(job->account, keeper, &err)
+        && acme_channel_send(keeper->agent, &message, &err);
+    acme_buffer_free(&names);
+    if (!ok) {
+        job_failed(job, keeper, &err, "handing over the order");
+        return;
+    }
+    job->state = JOB_ORDERING;
+    job->resumed = job->order_url != NULL;
+    acme_log(&job->log, ACME_LOG_NOTICE, "%s, %zu name%s",
+        job->resumed ? "order resumed" : "certificate ordered",
+        job->cert->name_count, job->cert->name_count == 1 ? "" : "s");
+}
+
+void
+job_agent_lost(struct job *job)
+{
+    if (job->state == JOB_ORDERING) {
+        job->state = JOB_READY;
+    }
+}
+
+bool
+job_save_order(struct job *job, struct keeper *keeper, const char *url,
+    struct acme_error *err)
+{
+    char *copy;
+
+    for (size_t i = 0; i < keeper->active_count; i++) {
+        const struct job *other = keeper->active[i];
+
+        /* a CA gives identical orders the same URL; one may finalize it */
+        if (other != job && other->order_url != NULL
+            && strcmp(other->order_url, url) == 0) {
+            return acme_fail(err, ACME_RETRY,
+                "the CA gave the order of %s a second time",
+                other->cert->folder);
+        }
+    }
+    if (job->order_url != NULL && strcmp(job->order_url, url) == 0) {
+        return true;
+    }
+    copy = strdup(url);
+    if (copy == NULL) {
+        return acme_fail_memory(err);
+    }
+    pending_withdraw(job, keeper);  /* a new order has new challenges */
+    free(job->order_url);
+    job->order_url = copy;
+    return pending_save_order(job, keeper, err);
+}
+
+bool
+job_order_gone(struct job *job, struct keeper *keeper)
+{
+    struct acme_error err;
+
+    if (!job->resumed) {
+        return false;
+    }
+    acme_log(&job->log, ACME_LOG_NOTICE,
+        "the saved order is of no more use: ordering anew");
+    pending_withdraw(job, keeper);
+    free(job->order_url);
+    job->order_url = NULL;
+    job->id = keeper->next_job_id++;
+    job->state = JOB_READY;
+    if (!pending_save_order(job, keeper, &err)) {
+        job_failed(job, keeper, &err, "preparing the order");
+    }
+    return true;
+}
+
+static bool
+is_name_of(const struct job *job, const char *name)
+{
+    for (size_t i = 0; i < job->cert->name_count; i++) {
+        if (strcasecmp(job->cert->names[i], name) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool
+job_publish(struct job *job, struct keeper *keeper, const char *name,
+    const char *token, const char *challenge_url, struct acme_error *err)
+{
+    if (!is_name_of(job, name)) {
+        return acme_fail(err, ACME_PEER_BROKE, "a proof for a foreign name");
+    }
+    return pending_add_proof(job, name, token, challenge_url, err)
+        && pending_save_order(job, keeper, err)
+        && pending_publish(job, keeper, err);
+}
+
+/* ---- its end */
+
+static void
+log_installed(const struct job *job, const struct acme_leaf *leaf,
+    unsigned generation)
+{
+    char end[ACME_TIME_TEXT_SIZE];
+
+    acme_log_always(&job->log, ACME_LOG_NOTICE,
+        "certificate obtained: %zu name%s, issuer \"%s\", valid until %s, "
+        "generation %u", leaf->name_count, leaf->name_count == 1 ? "" : "s",
+        leaf->issuer, acme_time_write(end, leaf->not_after), generation);
+}
+
+static bool
+install(struct job *job, struct keeper *keeper, struct acme_bytes chain_pem,
+    struct acme_error *err)
+{
+    struct acme_buffer key_pem = ACME_BUFFER(ACME_STORE_FILE_MAX);
+    struct acme_buffer entry = ACME_BUFFER(ACME_STORE_FILE_MAX);
+    struct acme_buffer meta = ACME_BUFFER(ACME_STORE_FILE_MAX);
+    struct acme_leaf leaf = { 0 };
+    unsigned generation;
+    bool ok;
+
+    if (!acme_chain_check(chain_pem, job->key, names_of(job),
+            job->cert->name_count, keeper->now, &leaf, err)) {
+        acme_while(err, "the chain that the CA delivered");
+        goto failed;
+    }
+    ok = acme_key_write(job->key, &key_pem, err)
+        && ((acme_store_entry(keeper->settings, job->cert, &entry)
+            && service_meta(job, &leaf, keeper->now, &meta))
+            || acme_fail_memory(err))
+        && acme_store_install(keeper->store, job->cert->folder,
+            acme_buffer_bytes(&entry), chain_pem, acme_buffer_bytes(&key_pem),
+            acme_buffer_bytes(&meta), keeper->now, &generation, err);
+    if (ok) {
+        job->served = true;
+        job->not_before = leaf.not_before;
+        job->not_after = leaf.not_after;
+        log_installed(job, &leaf, generation);
+    }
+    acme_leaf_free(&leaf);
+    acme_buffer_free(&meta);
+    acme_buffer_free(&entry);
+    acme_buffer_wipe(&key_pem);
+    return ok;
+
+failed:
+    acme_leaf_free(&leaf);
+    return false;
+}
+
+void
+job_installed(struct job *job, struct keeper *keeper,
+    struct acme_bytes chain_pem)
+{
+    struct acme_error err;
+
+    if (!install(job, keeper, chain_pem, &err)) {
+        job_failed(job, keeper, &err, "storing the certificate");
+        return;
+    }
+    pending_withdraw(job, keeper);
+    pending_remove(job, keeper);
+    acme_plan_succeeded(&job->plan);
+    write_plan(job, keeper);
+    deactivate(job, keeper);
+    job->next_at = acme_plan_renew_at(job->not_before, job->not_after);
+    deploy_landed(keeper);
+}
+
+static void
+log_failed(const struct job *job, const struct acme_error *err,
+    const char *step)
+{
+    const char *hint = acme_problem_hint(err);
+    char next[ACME_TIME_TEXT_SIZE];
+
+    acme_log_always(&job->log, ACME_LOG_ERROR,
+        "%s: %s%s%s; %s; attempt %u failed, the next is at %s", step,
+        err->text, hint != NULL ? "; hint: " : "", hint != NULL ? hint : "",
+        job->served ? "the present certificate stays in service"
+                    : "a placeholder certificate is served",
+        job->plan.failures, acme_time_write(next, job->next_at));
+}
+
+void
+job_failed(struct job *job, struct keeper *keeper,
+    const struct acme_error *err, const char *step)
+{
+    uint32_t random = 0;
+
+    if (getrandom(&random, sizeof(random), GRND_NONBLOCK) < 0) {
+        random = (uint32_t) keeper->now;
+    }
+    pending_withdraw(job, keeper);
+    if (err->verdict == ACME_REFUSED || err->verdict == ACME_MISCONFIG) {
+        pending_remove(job, keeper);  /* the CA will not go on with it */
+    } else if (job->key != NULL) {
+        struct acme_error ignored;
+
+        (void) pending_save_order(job, keeper, &ignored);
+    }
+    acme_plan_failed(&job->plan, err, job->not_after, random, keeper->now);
+    write_plan(job, keeper);
+    deactivate(job, keeper);
+    job->next_at = job->plan.next_attempt;
+    log_failed(job, err, step);
+}

@@ -1,0 +1,446 @@
+/*
+ * The keeper's loop: the supervisor, the agent, key makers, the control
+ * socket and the clock. What each of them means is in the other files.
+ */
+
+#include "keeper/keeper.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "keeper/account.h"
+#include "keeper/answer.h"
+#include "keeper/control.h"
+#include "keeper/deploy.h"
+#include "keeper/job.h"
+#include "keeper/service.h"
+#include "keeper/state.h"
+#include "keeper/supervised.h"
+#include "store/assign.h"
+
+enum {
+    STORE_RETRY_MS = 500,       /* another keeper has the lock */
+    STORE_BROKEN_MS = 30000,    /* the operator has to mend something */
+    AGENT_MESSAGES_A_TURN = 256
+};
+
+/* ---- starting */
+
+static int64_t
+clock_now(void)
+{
+    return (int64_t) time(NULL);
+}
+
+/*
+ * Sleep, yet end at once when the supervisor does. Words that come meanwhile
+ * (reloads) are for a keeper that has the store.
+ */
+static bool
+wait_ms(struct keeper *keeper, int timeout_ms)
+{
+    struct pollfd fd = { keeper->supervisor_fd, POLLIN, 0 };
+    char letter;
+    int child_fd;
+
+    if (poll(&fd, 1, timeout_ms) <= 0) {
+        return true;
+    }
+    if (!acme_supervised_next(keeper->supervisor_fd, &letter, &child_fd)) {
+        return false;
+    }
+    if (letter == ACME_TELL_RELOAD) {
+        keeper->loaded_at = clock_now();
+    }
+    if (child_fd >= 0) {
+        close(child_fd);
+    }
+    return true;
+}
+
+/*
+ * Open and lock the store, for as long as it takes: another keeper may have it
+ * (a reload or upgrade is under way, or a second server shares it), or the
+ * operator has to mend something. Each reason is logged once.
+ */
+static bool
+take_store(struct keeper *keeper)
+{
+    char said[sizeof(((struct acme_error *) 0)->text)] = "";
+    struct acme_error err;
+
+    for (;;) {
+        bool busy = false;
+
+        if (keeper->store == NULL) {
+            keeper->store = acme_store_open(keeper->settings->state_path,
+                &err);
+        }
+        if (keeper->store != NULL) {
+            if (acme_store_lock(keeper->store, &err)) {
+                return true;
+            }
+            busy = err.sys == EWOULDBLOCK;
+        }
+        if (strcmp(said, err.text) != 0) {
+            acme_log_always(&keeper->log,
+                busy ? ACME_LOG_NOTICE : ACME_LOG_ERROR,
+                busy ? "waiting: %s" : "no certificate can be obtained: %s",
+                err.text);
+            strcpy(said, err.text);
+        }
+        if (!wait_ms(keeper, busy ? STORE_RETRY_MS : STORE_BROKEN_MS)) {
+            return false;
+        }
+    }
+}
+
+static bool
+prepare(struct keeper *keeper, struct acme_error *err)
+{
+    struct acme_settings *settings = keeper->settings;
+
+    keeper->accounts = calloc(settings->ca_count + 1,
+        sizeof(*keeper->accounts));
+    keeper->jobs = calloc(settings->cert_count + 1, sizeof(*keeper->jobs));
+    if (keeper->accounts == NULL || keeper->jobs == NULL) {
+        return acme_fail_memory(err);
+    }
+    keeper->page = acme_page_map_writer(keeper->page_fd, err);
+    if (keeper->page == NULL) {
+        return acme_while(err, "the shared page");
+    }
+    acme_page_clear(keeper->page);
+    for (size_t i = 0; i < settings->ca_count; i++) {
+        account_init(&keeper->accounts[i], &settings->cas[i],
+            (uint32_t) i + 1, &keeper->log);
+    }
+    keeper->now = clock_now();
+    for (size_t i = 0; i < settings->cert_count; i++) {
+        struct job *job = &keeper->jobs[i];
+
+        job_init(job, keeper, &settings->certs[i]);
+        if (job->obtained_at >= keeper->loaded_at && job->served) {
+            deploy_landed(keeper);  /* the server has not seen it yet */
+        }
+    }
+    keeper->control_fd = control_open(settings->state_path, err);
+    if (keeper->control_fd < 0) {
+        acme_log(&keeper->log, ACME_LOG_WARN, "%s", err->text);
+    }
+    return true;
+}
+
+static void
+release(struct keeper *keeper)
+{
+    for (size_t i = 0; keeper->jobs != NULL
+         && i < keeper->settings->cert_count; i++) {
+        job_free(&keeper->jobs[i]);
+    }
+    for (size_t i = 0; keeper->accounts != NULL
+         && i < keeper->settings->ca_count; i++) {
+        account_free(&keeper->accounts[i]);
+    }
+    free(keeper->jobs);
+    free(keeper->accounts);
+    acme_channel_free(keeper->agent);
+    if (keeper->control_fd >= 0) {
+        close(keeper->control_fd);
+    }
+    acme_page_unmap(keeper->page);
+    acme_store_close(keeper->store);
+}
+
+/* ---- children */
+
+/* An agent is there as long as there is work for it; a new one after 1 s, 2 s ... a minute. */
+static void
+want_agent(struct keeper *keeper)
+{
+    struct acme_error err;
+
+    if (keeper->agent != NULL || keeper->agent_asked
+        || keeper->active_count == 0 || keeper->now < keeper->agent_start_at) {
+        return;
+    }
+    if (acme_supervised_ask(keeper->supervisor_fd, ACME_ASK_AGENT,
+            keeper->settings->user, &err)) {
+        keeper->agent_asked = true;
+        return;
+    }
+    acme_log(&keeper->log, ACME_LOG_ERROR, "no agent: %s", err.text);
+    keeper->agent_start_at = keeper->now + 1;
+}
+
+static void
+agent_lost(struct keeper *keeper, const struct acme_error *err)
+{
+    int64_t pause = 1;
+
+    acme_log_always(&keeper->log, ACME_LOG_ERROR,
+        "the agent is gone (%s); a new one goes on with its orders",
+        err->text);
+    acme_channel_free(keeper->agent);
+    keeper->agent = NULL;
+    for (unsigned i = 0; i < keeper->agent_deaths && pause < 60; i++) {
+        pause *= 2;
+    }
+    keeper->agent_deaths++;
+    keeper->agent_start_at = keeper->now + (pause < 60 ? pause : 60);
+    for (size_t i = 0; i < keeper->settings->ca_count; i++) {
+        keeper->accounts[i].announced = false;
+    }
+    for (size_t i = 0; i < keeper->active_count; i++) {
+        job_agent_lost(keeper->active[i]);
+    }
+}
+
+static void
+take_agent(struct keeper *keeper, int fd)
+{
+    keeper->agent_asked = false;
+    if (fd >= 0) {
+        keeper->agent = acme_channel_new(fd, ACME_END_KEEPER);
+    }
+    if (keeper->agent == NULL) {
+        keeper->agent_start_at = keeper->now + 1;
+    }
+}
+
+/* Key makers are answered in the order in which they were asked for. */
+static void
+take_keygen(struct keeper *keeper, int fd)
+{
+    struct acme_error err;
+    struct job *job;
+
+    if (keeper->keygen_asked_count == 0) {
+        if (fd >= 0) {
+            close(fd);
+        }
+        return;
+    }
+    job = keeper->keygen_asked[0];
+    keeper->keygen_asked_count--;
+    memmove(keeper->keygen_asked, keeper->keygen_asked + 1,
+        keeper->keygen_asked_count * sizeof(*keeper->keygen_asked));
+    if (fd < 0) {
+        acme_fail(&err, ACME_LOCAL, "no process could be started");
+        job_failed(job, keeper, &err, "making the key");
+        return;
+    }
+    job_watch_keygen(job, fd);
+}
+
+static void
+take_reload(struct keeper *keeper)
+{
+    keeper->loaded_at = keeper->now;
+    if (!deploy_reloaded(keeper)) {
+        return;
+    }
+    for (size_t i = 0; i < keeper->settings->cert_count; i++) {
+        job_encourage(&keeper->jobs[i], keeper);
+    }
+}
+
+/* False: the supervisor is gone. */
+static bool
+serve_supervisor(struct keeper *keeper)
+{
+    char letter;
+    int fd;
+
+    for (;;) {
+        if (!acme_supervised_next(keeper->supervisor_fd, &letter, &fd)) {
+            return false;
+        }
+        switch (letter) {
+        case 0:
+            return true;
+        case ACME_ASK_AGENT:
+            take_agent(keeper, fd);
+            break;
+        case ACME_ASK_KEYGEN:
+            take_keygen(keeper, fd);
+            break;
+        case ACME_TELL_RELOAD:
+            take_reload(keeper);
+            break;
+        default:
+            if (fd >= 0) {
+                close(fd);
+            }
+        }
+    }
+}
+
+static void
+serve_agent(struct keeper *keeper)
+{
+    struct acme_message message;
+    struct acme_error err;
+    bool got = true;
+    bool ok = acme_channel_flush(keeper->agent, &err);
+
+    for (int i = 0; ok && got && i < AGENT_MESSAGES_A_TURN; i++) {
+        ok = acme_channel_next(keeper->agent, &message, &got, &err);
+        if (!ok || !got) {
+            break;
+        }
+        if (message.fd >= 0) {
+            close(message.fd);  /* the agent has nothing to give us */
+        }
+        ok = answer_message(keeper, &message, &err);
+        if (ok && message.type == ACME_MESSAGE_CHAIN) {
+            keeper->agent_deaths = 0;
+        }
+    }
+    if (!ok) {
+        agent_lost(keeper, &err);
+    }
+}
+
+/* ---- the clock */
+
+static void
+start_due_jobs(struct keeper *keeper)
+{
+    for (size_t i = 0; i < keeper->settings->cert_count
+         && keeper->active_count < ORDERS_MAX; i++) {
+        struct job *job = &keeper->jobs[i];
+
+        if (job->state == JOB_IDLE && job->next_at <= keeper->now) {
+            job_start(job, keeper);
+        }
+    }
+}
+
+/* Backwards, because a job that fails leaves the list. */
+static void
+hand_over_ready_jobs(struct keeper *keeper)
+{
+    for (size_t i = keeper->active_count; keeper->agent != NULL && i-- > 0;) {
+        if (keeper->active[i]->state == JOB_READY) {
+            job_order(keeper->active[i], keeper);
+        }
+    }
+}
+
+static int
+time_to_sleep(const struct keeper *keeper)
+{
+    int64_t wake_at = deploy_wake_at(keeper);
+    int64_t left;
+
+    for (size_t i = 0; i < keeper->settings->cert_count; i++) {
+        const struct job *job = &keeper->jobs[i];
+
+        if (job->state == JOB_IDLE && keeper->active_count < ORDERS_MAX
+            && job->next_at < wake_at) {
+            wake_at = job->next_at;
+        }
+    }
+    if (keeper->agent == NULL && !keeper->agent_asked
+        && keeper->active_count > 0 && keeper->agent_start_at < wake_at) {
+        wake_at = keeper->agent_start_at;
+    }
+    /* an hour at most: the wall clock may be set meanwhile */
+    left = wake_at - keeper->now;
+    return left <= 0 ? 0 : left > 3600 ? 3600000 : (int) left * 1000;
+}
+
+static void
+work(struct keeper *keeper)
+{
+    keeper->now = clock_now();
+    start_due_jobs(keeper);
+    want_agent(keeper);
+    hand_over_ready_jobs(keeper);
+    deploy_run(keeper);
+}
+
+static void
+serve_keygens(struct keeper *keeper)
+{
+    for (size_t i = keeper->active_count; i-- > 0;) {
+        if (i < keeper->active_count && keeper->active[i]->keygen_fd >= 0) {
+            job_take_key(keeper->active[i], keeper);
+        }
+    }
+}
+
+static void
+loop(struct keeper *keeper)
+{
+    enum { SUPERVISOR, AGENT, CONTROL, KEYGENS };
+
+    for (;;) {
+        struct pollfd fds[KEYGENS + ORDERS_MAX];
+        nfds_t count = KEYGENS;
+        int timeout;
+
+        work(keeper);
+        fds[SUPERVISOR] = (struct pollfd) { keeper->supervisor_fd, POLLIN, 0 };
+        fds[AGENT] = (struct pollfd) { -1, 0, 0 };
+        if (keeper->agent != NULL) {
+            fds[AGENT].fd = acme_channel_fd(keeper->agent);
+            fds[AGENT].events = acme_channel_events(keeper->agent);
+        }
+        fds[CONTROL] = (struct pollfd) { keeper->control_fd, POLLIN, 0 };
+        for (size_t i = 0; i < keeper->active_count; i++) {
+            fds[count++] = (struct pollfd) { keeper->active[i]->keygen_fd,
+                POLLIN, 0 };
+        }
+        timeout = time_to_sleep(keeper);
+        if (poll(fds, count, timeout) < 0 && errno != EINTR) {
+            return;
+        }
+        keeper->now = clock_now();
+        if (fds[SUPERVISOR].revents != 0 && !serve_supervisor(keeper)) {
+            return;
+        }
+        if (fds[AGENT].revents != 0 && keeper->agent != NULL) {
+            serve_agent(keeper);
+        }
+        if (fds[CONTROL].revents != 0) {
+            control_serve(keeper->control_fd, keeper->page_fd);
+        }
+        serve_keygens(keeper);
+    }
+}
+
+int
+acme_keeper_run(struct acme_settings *settings, int supervisor_fd,
+    int page_fd, unsigned long long life_inode, int64_t loaded_at,
+    const struct acme_log *log)
+{
+    struct keeper keeper = { .settings = settings, .page_fd = page_fd,
+        .supervisor_fd = supervisor_fd, .control_fd = -1,
+        .next_job_id = JOB_ID_FIRST, .log = *log,
+        .life_inode = life_inode, .loaded_at = loaded_at };
+    struct acme_error err;
+    int status = 0;
+
+    signal(SIGPIPE, SIG_IGN);
+    umask(077);
+    if (take_store(&keeper)) {
+        if (prepare(&keeper, &err)) {
+            loop(&keeper);
+        } else {
+            acme_log_always(&keeper.log, ACME_LOG_ALERT, "%s", err.text);
+            status = 1;
+        }
+    }
+    release(&keeper);
+    return status;
+}

@@ -1,0 +1,17 @@
+/* Finding the server's master and asking it to reload. */
+
+#ifndef ACME_KEEPER_MASTER_H
+#define ACME_KEEPER_MASTER_H
+
+#include <stdbool.h>
+
+#include "base/error.h"
+
+/*
+ * Send SIGHUP to the master: the process that holds the write end of the
+ * lifetime pipe with this inode. No pid file is read: USR2 renames it, and
+ * pids are reused.
+ */
+bool master_reload(unsigned long long life_inode, struct acme_error *err);
+
+#endif

@@ -1,0 +1,296 @@
+/*
+ * Orders under way, on disk and on the page. Every step that the CA will
+ * remember is synced here before the agent takes it.
+ */
+
+#include "keeper/pending.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "format/base64url.h"
+#include "format/json.h"
+#include "keeper/account.h"
+#include "protocol/jws.h"
+#include "store/assign.h"
+
+#define KEY_FILE "privkey.pem"
+#define ORDER_FILE "order.json"
+
+static void
+free_proofs(struct job *job)
+{
+    for (size_t i = 0; i < job->proof_count; i++) {
+        free(job->proofs[i].name);
+        free(job->proofs[i].token);
+        free(job->proofs[i].challenge_url);
+    }
+    free(job->proofs);
+    job->proofs = NULL;
+    job->proof_count = 0;
+}
+
+void
+pending_forget(struct job *job)
+{
+    free_proofs(job);
+    free(job->order_url);
+    job->order_url = NULL;
+    acme_key_free(job->key);
+    job->key = NULL;
+}
+
+void
+pending_remove(struct job *job, struct keeper *keeper)
+{
+    struct acme_error err;
+
+    pending_forget(job);
+    if (!acme_store_pending_remove(keeper->store, job->cert->folder, &err)) {
+        acme_log(&job->log, ACME_LOG_WARN, "%s", err.text);
+    }
+}
+
+/* ---- proofs */
+
+bool
+pending_add_proof(struct job *job, const char *name, const char *token,
+    const char *challenge_url, struct acme_error *err)
+{
+    struct proof proof = { strdup(name), strdup(token), strdup(challenge_url) };
+    struct proof *grown;
+    size_t at;
+
+    for (at = 0; at < job->proof_count; at++) {
+        if (strcmp(job->proofs[at].token, token) == 0) {
+            break;
+        }
+    }
+    if (at == PROOFS_MAX) {
+        acme_fail(err, ACME_PEER_BROKE, "more than %d challenges", PROOFS_MAX);
+        goto failed;
+    }
+    grown = reallocarray(job->proofs, job->proof_count + 1, sizeof(*grown));
+    if (grown == NULL || proof.name == NULL || proof.token == NULL
+        || proof.challenge_url == NULL) {
+        job->proofs = grown != NULL ? grown : job->proofs;
+        acme_fail_memory(err);
+        goto failed;
+    }
+    job->proofs = grown;
+    if (at == job->proof_count) {
+        job->proof_count++;
+    } else {
+        free(grown[at].name);
+        free(grown[at].token);
+        free(grown[at].challenge_url);
+    }
+    grown[at] = proof;
+    return true;
+
+failed:
+    free(proof.name);
+    free(proof.token);
+    free(proof.challenge_url);
+    return false;
+}
+
+bool
+pending_publish(struct job *job, struct keeper *keeper, struct acme_error *err)
+{
+    struct acme_buffer text = ACME_BUFFER(ACME_KEY_AUTH_MAX);
+    bool ok = true;
+
+    for (size_t i = 0; ok && i < job->proof_count; i++) {
+        const char *token = job->proofs[i].token;
+
+        acme_buffer_clear(&text);
+        ok = acme_key_authorization(job->account->key, token, &text, err)
+            && acme_page_publish(keeper->page, acme_bytes_of(token),
+                acme_buffer_bytes(&text), err);
+    }
+    acme_buffer_wipe(&text);
+    return ok;
+}
+
+void
+pending_withdraw(struct job *job, struct keeper *keeper)
+{
+    for (size_t i = 0; i < job->proof_count; i++) {
+        acme_page_withdraw(keeper->page,
+            acme_bytes_of(job->proofs[i].token));
+    }
+    free_proofs(job);
+}
+
+/* ---- writing */
+
+bool
+pending_save_key(struct job *job, struct keeper *keeper,
+    struct acme_error *err)
+{
+    struct acme_buffer pem = ACME_BUFFER(ACME_STORE_FILE_MAX);
+    bool ok;
+
+    ok = acme_key_write(job->key, &pem, err)
+        && acme_store_pending_write(keeper->store, job->cert->folder,
+            KEY_FILE, acme_buffer_bytes(&pem), err);
+    acme_buffer_wipe(&pem);
+    return ok;
+}
+
+static bool
+add_proofs(cJSON *root, const struct job *job)
+{
+    cJSON *list = cJSON_AddArrayToObject(root, "proofs");
+
+    for (size_t i = 0; i < job->proof_count; i++) {
+        const struct proof *proof = &job->proofs[i];
+        cJSON *item = cJSON_CreateObject();
+
+        if (!cJSON_AddItemToArray(list, item)) {
+            cJSON_Delete(item);
+            return false;
+        }
+        if (cJSON_AddStringToObject(item, "name", proof->name) == NULL
+            || cJSON_AddStringToObject(item, "token", proof->token) == NULL
+            || cJSON_AddStringToObject(item, "url", proof->challenge_url)
+                == NULL) {
+            return false;
+        }
+    }
+    return list != NULL;
+}
+
+bool
+pending_save_order(struct job *job, struct keeper *keeper,
+    struct acme_error *err)
+{
+    struct acme_buffer entry = ACME_BUFFER(ACME_STORE_FILE_MAX);
+    struct acme_buffer json = ACME_BUFFER(ACME_STORE_FILE_MAX);
+    cJSON *root = cJSON_CreateObject();
+    bool ok;
+
+    ok = acme_store_entry(keeper->settings, job->cert, &entry)
+        && cJSON_AddStringToObject(root, "entry", acme_buffer_text(&entry))
+            != NULL
+        && (job->order_url == NULL
+            || cJSON_AddStringToObject(root, "url", job->order_url) != NULL)
+        && add_proofs(root, job) && acme_json_print(&json, root);
+    if (!ok) {
+        acme_fail_memory(err);
+    }
+    ok = ok && acme_store_pending_write(keeper->store, job->cert->folder,
+        ORDER_FILE, acme_buffer_bytes(&json), err);
+    cJSON_Delete(root);
+    acme_buffer_free(&json);
+    acme_buffer_free(&entry);
+    return ok;
+}
+
+/* ---- reading */
+
+static bool
+load_key(struct job *job, struct keeper *keeper, struct acme_error *err)
+{
+    struct acme_buffer pem = ACME_BUFFER(ACME_STORE_FILE_MAX);
+
+    if (acme_store_pending_read(keeper->store, job->cert->folder, KEY_FILE,
+            &pem, err)) {
+        job->key = acme_key_read(acme_buffer_bytes(&pem), err);
+    }
+    acme_buffer_wipe(&pem);
+    if (job->key == NULL) {
+        return false;
+    }
+    return acme_key_type_of_key(job->key) == job->cert->key_type
+        || acme_fail(err, ACME_LOCAL, "its key is of another type");
+}
+
+static bool
+is_for_this_entry(const cJSON *root, const struct job *job,
+    const struct keeper *keeper)
+{
+    struct acme_buffer entry = ACME_BUFFER(ACME_STORE_FILE_MAX);
+    const cJSON *saved = cJSON_GetObjectItemCaseSensitive(root, "entry");
+    bool same;
+
+    /* an entry has one line a name, so acme_json_text would refuse it */
+    same = cJSON_IsString(saved)
+        && acme_store_entry(keeper->settings, job->cert, &entry)
+        && strcmp(saved->valuestring, acme_buffer_text(&entry)) == 0;
+    acme_buffer_free(&entry);
+    return same;
+}
+
+static bool
+load_proofs(const cJSON *root, struct job *job, struct acme_error *err)
+{
+    const cJSON *item;
+
+    cJSON_ArrayForEach(item, acme_json_array(root, "proofs")) {
+        const char *name = acme_json_text(item, "name", ACME_NAME_MAX);
+        const char *token = acme_json_text(item, "token", ACME_TOKEN_MAX);
+        const char *url = acme_json_text(item, "url", ACME_URL_MAX);
+
+        if (name == NULL || token == NULL || url == NULL
+            || !acme_is_token(acme_bytes_of(token), ACME_TOKEN_MAX)) {
+            return acme_fail(err, ACME_LOCAL, "a damaged proof");
+        }
+        if (!pending_add_proof(job, name, token, url, err)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool
+load_order(struct job *job, struct keeper *keeper, struct acme_error *err)
+{
+    struct acme_buffer json = ACME_BUFFER(ACME_STORE_FILE_MAX);
+    const char *url;
+    cJSON *root = NULL;
+    bool ok = false;
+
+    if (!acme_store_pending_read(keeper->store, job->cert->folder, ORDER_FILE,
+            &json, err)) {
+        goto out;
+    }
+    root = acme_json_parse(acme_buffer_bytes(&json), err);
+    if (root == NULL) {
+        goto out;
+    }
+    if (!is_for_this_entry(root, job, keeper)) {
+        acme_fail(err, ACME_LOCAL, "for another list of names, key or CA");
+        goto out;
+    }
+    url = acme_json_text(root, "url", ACME_URL_MAX);
+    job->order_url = url != NULL ? strdup(url) : NULL;
+    ok = load_proofs(root, job, err);
+
+out:
+    cJSON_Delete(root);
+    acme_buffer_free(&json);
+    return ok;
+}
+
+void
+pending_load(struct job *job, struct keeper *keeper)
+{
+    struct acme_error err = { 0 };
+
+    if (load_order(job, keeper, &err) && load_key(job, keeper, &err)
+        && account_load(job->account, keeper->store, &err)
+        && pending_publish(job, keeper, &err)) {
+        return;
+    }
+    if (err.sys == ENOENT) {
+        pending_forget(job);
+        return;
+    }
+    acme_log(&job->log, ACME_LOG_NOTICE,
+        "the order left by an earlier run is dropped: %s", err.text);
+    pending_withdraw(job, keeper);
+    pending_remove(job, keeper);
+}

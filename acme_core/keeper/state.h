@@ -1,0 +1,125 @@
+/*
+ * What a keeper knows. Shared by the files of this folder only.
+ *
+ * Invariants:
+ *  1. A job is in .active exactly while its state is not JOB_IDLE.
+ *  2. A job that is JOB_ORDERING has its key synced in pending/<folder>.
+ *  3. Each proof of a job is on the page and in its order.json.
+ *  4. Ids are never reused while an agent lives: sessions are 1 .. ca_count,
+ *     jobs count up from JOB_ID_FIRST.
+ */
+
+#ifndef ACME_KEEPER_STATE_H
+#define ACME_KEEPER_STATE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buffer.h"
+#include "base/log.h"
+#include "crypto/key.h"
+#include "ipc/channel.h"
+#include "page/page.h"
+#include "plan/plan.h"
+#include "protocol/request.h"
+#include "settings/settings.h"
+#include "store/store.h"
+
+enum {
+    ORDERS_MAX = 32,            /* in flight at once */
+    PROOFS_MAX = 200,           /* of one order */
+    DIRECTORY_URLS_MAX = 32,
+    JOB_ID_FIRST = 1 << 16
+};
+
+/* One CA's account. */
+struct account {
+    const struct acme_settings_ca *ca;
+    struct acme_log log;
+    uint32_t session;
+    char folder[ACME_FOLDER_MAX];
+    struct acme_key *key;
+    char *url;                  /* the account's, or NULL before newAccount */
+    bool announced;             /* the agent that lives now knows it */
+    char *directory_urls[DIRECTORY_URLS_MAX];  /* [0]: the directory itself */
+    size_t directory_url_count;
+    char *new_account_url;
+    char *new_order_url;
+};
+
+/* What the CA may fetch now. */
+struct proof {
+    char *name;
+    char *token;
+    char *challenge_url;
+};
+
+enum job_state {
+    JOB_IDLE,       /* nothing before .next_at */
+    JOB_KEYGEN,     /* a child makes the key */
+    JOB_READY,      /* key there; the agent is not yet told */
+    JOB_ORDERING    /* the agent works on it */
+};
+
+/* One certificate being looked after. */
+struct job {
+    const struct acme_settings_cert *cert;
+    struct account *account;
+    struct acme_log name_log, log;
+    enum job_state state;
+    uint32_t id;                /* of this attempt */
+    int64_t next_at;            /* unix seconds, when idle */
+    int64_t not_before;         /* of the certificate in service, or 0 */
+    int64_t not_after;
+    bool served;                /* live/ holds a certificate */
+    int64_t obtained_at;        /* when it was, or 0 */
+    struct acme_plan plan;
+    struct acme_key *key;       /* of the order under way */
+    char *order_url;            /* or NULL */
+    bool resumed;               /* this attempt began with an order_url */
+    struct proof *proofs;
+    size_t proof_count;
+    int keygen_fd;              /* or -1 */
+};
+
+/* How new certificates reach the server. */
+struct deploy {
+    enum {
+        DEPLOY_IDLE,        /* the server has what live/ has */
+        DEPLOY_GATHERING,   /* a reload comes at .due_at or before */
+        DEPLOY_ASKED        /* it was asked to reload; again at .due_at */
+    } state;
+    int64_t due_at;         /* unix seconds */
+    int64_t asked_at;       /* 0 = never */
+    unsigned landed;        /* certificates for the next reload */
+    unsigned late;          /* landed while a reload was under way */
+    unsigned unanswered;    /* reloads asked for in vain, in a row */
+};
+
+struct keeper {
+    struct acme_settings *settings;
+    struct acme_log log;
+    struct acme_store *store;
+    struct acme_page *page;
+    int page_fd;
+    int supervisor_fd;
+    int control_fd;             /* listening, or -1 */
+    unsigned long long life_inode;
+    int64_t loaded_at;          /* when the server last read its settings */
+    struct acme_channel *agent; /* or NULL */
+    bool agent_asked;
+    unsigned agent_deaths;
+    int64_t agent_start_at;     /* unix seconds */
+    struct account *accounts;   /* settings->ca_count */
+    struct job *jobs;           /* settings->cert_count */
+    struct job *active[ORDERS_MAX];
+    size_t active_count;
+    struct job *keygen_asked[ORDERS_MAX];   /* in the order of asking */
+    size_t keygen_asked_count;
+    uint32_t next_job_id;
+    struct deploy deploy;
+    int64_t now;                /* unix seconds, of this turn of the loop */
+};
+
+#endif

@@ -1,0 +1,137 @@
+/*
+ * Due and backoff as arithmetic, and the plan's file form. The steps are those
+ * of Let's Encrypt's integration guide.
+ */
+
+#include "plan/plan.h"
+
+#include <string.h>
+
+#include "format/json.h"
+#include "format/time_text.h"
+
+enum {
+    MINUTE_S = 60,
+    DAY_S = 24 * 3600,
+    SHORT_LIFE_S = 10 * DAY_S,
+    FAILURES_MAX = 1000000
+};
+
+static const int64_t pauses[] = { MINUTE_S, 10 * MINUTE_S, 100 * MINUTE_S,
+    DAY_S };
+
+/* ---- file form */
+
+static bool
+add_time(cJSON *root, const char *name, int64_t at)
+{
+    char text[ACME_TIME_TEXT_SIZE];
+
+    return at == 0 || cJSON_AddStringToObject(root, name,
+        acme_time_write(text, at)) != NULL;
+}
+
+bool
+acme_plan_write(const struct acme_plan *plan, struct acme_buffer *json)
+{
+    cJSON *root = cJSON_CreateObject();
+    bool ok;
+
+    ok = cJSON_AddNumberToObject(root, "failures", plan->failures) != NULL
+        && add_time(root, "next_attempt", plan->next_attempt)
+        && add_time(root, "failed_at", plan->failed_at)
+        && cJSON_AddStringToObject(root, "problem", plan->problem) != NULL
+        && cJSON_AddStringToObject(root, "text", plan->text) != NULL
+        && acme_json_print(json, root);
+    cJSON_Delete(root);
+    return ok;
+}
+
+static int64_t
+read_time(const cJSON *root, const char *name)
+{
+    const char *text = acme_json_text(root, name, ACME_TIME_TEXT_SIZE);
+    int64_t at;
+
+    return text != NULL && acme_time_read(acme_bytes_of(text), &at) ? at : 0;
+}
+
+static void
+read_text(const cJSON *root, const char *name, char *out, size_t size)
+{
+    const char *text = acme_json_text(root, name, size - 1);
+
+    if (text != NULL) {
+        memcpy(out, text, strlen(text) + 1);
+    }
+}
+
+bool
+acme_plan_read(struct acme_bytes json, struct acme_plan *plan)
+{
+    struct acme_error err;
+    cJSON *root = acme_json_parse(json, &err);
+    int64_t failures = acme_json_number(root, "failures", -1);
+    bool ok = failures >= 0 && failures <= FAILURES_MAX;
+
+    memset(plan, 0, sizeof(*plan));
+    if (ok) {
+        plan->failures = (unsigned) failures;
+        plan->next_attempt = read_time(root, "next_attempt");
+        plan->failed_at = read_time(root, "failed_at");
+        read_text(root, "problem", plan->problem, sizeof(plan->problem));
+        read_text(root, "text", plan->text, sizeof(plan->text));
+    }
+    cJSON_Delete(root);
+    return ok;
+}
+
+/* ---- arithmetic */
+
+int64_t
+acme_plan_renew_at(int64_t not_before, int64_t not_after)
+{
+    int64_t life = not_after - not_before;
+
+    if (life <= 0) {
+        return not_after;
+    }
+    return not_after - (life <= SHORT_LIFE_S ? life / 2 : life / 3);
+}
+
+/* +-10 %, from 32 random bits. */
+static int64_t
+jitter(int64_t pause, uint32_t random)
+{
+    return pause * 9 / 10 + pause * (int64_t) (random % 1000) / 5000;
+}
+
+void
+acme_plan_failed(struct acme_plan *plan, const struct acme_error *err,
+    int64_t not_after, uint32_t random, int64_t now)
+{
+    size_t last = sizeof(pauses) / sizeof(*pauses) - 1;
+    int64_t pause = jitter(pauses[plan->failures < last ? plan->failures
+                                                        : last], random);
+
+    if (not_after > now && pause > (not_after - now) / 10) {
+        pause = (not_after - now) / 10;
+        pause = pause < MINUTE_S ? MINUTE_S : pause;
+    }
+    if (plan->failures < FAILURES_MAX) {
+        plan->failures++;
+    }
+    plan->failed_at = now;
+    plan->next_attempt = now + pause;
+    if (err->retry_at > plan->next_attempt) {
+        plan->next_attempt = err->retry_at;
+    }
+    memcpy(plan->problem, err->problem, sizeof(plan->problem));
+    memcpy(plan->text, err->text, sizeof(plan->text));
+}
+
+void
+acme_plan_succeeded(struct acme_plan *plan)
+{
+    memset(plan, 0, sizeof(*plan));
+}

@@ -1,0 +1,89 @@
+/* What is inside the signed requests (RFC 8555 7.3, 7.4; RFC 8738 3). */
+
+#include "protocol/payload.h"
+
+#include <arpa/inet.h>
+
+#include "format/base64url.h"
+#include "format/json.h"
+
+/* Print and free; a NULL or half-built object is "out of memory". */
+static bool
+finish(cJSON *root, bool ok, struct acme_buffer *json, struct acme_error *err)
+{
+    ok = ok && root != NULL && acme_json_print(json, root);
+    cJSON_Delete(root);
+    return ok || acme_fail_memory(err);
+}
+
+static bool
+append(cJSON *list, cJSON *item)
+{
+    if (item != NULL && cJSON_AddItemToArray(list, item)) {
+        return true;
+    }
+    cJSON_Delete(item);
+    return false;
+}
+
+bool
+acme_payload_new_account(const char *const *contacts, size_t contact_count,
+    struct acme_buffer *json, struct acme_error *err)
+{
+    cJSON *root = cJSON_CreateObject();
+    cJSON *list = NULL;
+    bool ok;
+
+    ok = cJSON_AddTrueToObject(root, "termsOfServiceAgreed") != NULL;
+    if (ok && contact_count > 0) {
+        list = cJSON_AddArrayToObject(root, "contact");
+        ok = list != NULL;
+    }
+    for (size_t i = 0; ok && i < contact_count; i++) {
+        ok = append(list, cJSON_CreateString(contacts[i]));
+    }
+    return finish(root, ok, json, err);
+}
+
+static bool
+is_ip(const char *name)
+{
+    unsigned char address[sizeof(struct in6_addr)];
+
+    return inet_pton(AF_INET, name, address) == 1
+        || inet_pton(AF_INET6, name, address) == 1;
+}
+
+bool
+acme_payload_new_order(const char *const *names, size_t name_count,
+    struct acme_buffer *json, struct acme_error *err)
+{
+    cJSON *root = cJSON_CreateObject();
+    cJSON *list = cJSON_AddArrayToObject(root, "identifiers");
+    bool ok = list != NULL;
+
+    for (size_t i = 0; ok && i < name_count; i++) {
+        cJSON *item = cJSON_CreateObject();
+
+        ok = append(list, item)
+            && cJSON_AddStringToObject(item, "type",
+                is_ip(names[i]) ? "ip" : "dns") != NULL
+            && cJSON_AddStringToObject(item, "value", names[i]) != NULL;
+    }
+    return finish(root, ok, json, err);
+}
+
+bool
+acme_payload_finalize(struct acme_bytes csr_der, struct acme_buffer *json,
+    struct acme_error *err)
+{
+    struct acme_buffer text = ACME_BUFFER(64 * 1024);
+    cJSON *root = cJSON_CreateObject();
+    bool ok;
+
+    ok = acme_base64url_add(&text, csr_der)
+        && cJSON_AddStringToObject(root, "csr", acme_buffer_text(&text))
+            != NULL;
+    acme_buffer_free(&text);
+    return finish(root, ok, json, err);
+}

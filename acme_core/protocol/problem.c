@@ -1,0 +1,276 @@
+/*
+ * What a CA says when it says no (RFC 8555 6.7, RFC 7807), and what an
+ * operator can do about it. Everything remote is escaped and cut here.
+ */
+
+#include "protocol/problem.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/log.h"
+#include "format/json.h"
+
+#define URN "urn:ietf:params:acme:error:"
+
+enum { DETAIL_MAX = 2000, SUBPROBLEMS_SHOWN = 5 };
+
+/* ---- types */
+
+/* What may pass by itself, and what only the operator can mend. */
+static const struct {
+    const char *type;
+    enum acme_verdict verdict;
+} verdicts[] = {
+    { "accountDoesNotExist", ACME_RETRY },
+    { "badNonce", ACME_RETRY },
+    { "caa", ACME_RETRY },
+    { "compound", ACME_RETRY },
+    { "connection", ACME_RETRY },
+    { "dns", ACME_RETRY },
+    { "externalAccountRequired", ACME_MISCONFIG },
+    { "incorrectResponse", ACME_RETRY },
+    { "invalidContact", ACME_MISCONFIG },
+    { "orderNotReady", ACME_RETRY },
+    { "rateLimited", ACME_RETRY },
+    { "serverInternal", ACME_RETRY },
+    { "tls", ACME_RETRY },
+    { "unsupportedContact", ACME_MISCONFIG },
+    { "userActionRequired", ACME_MISCONFIG },
+};
+
+static enum acme_verdict
+verdict_of(const char *type, const char *detail, int status)
+{
+    if (strcmp(type, "unauthorized") == 0
+        && strcasestr(detail, "deactivated") != NULL) {
+        return ACME_MISCONFIG;
+    }
+    for (size_t i = 0; i < sizeof(verdicts) / sizeof(*verdicts); i++) {
+        if (strcmp(verdicts[i].type, type) == 0) {
+            return verdicts[i].verdict;
+        }
+    }
+    return status >= 500 || status == 429 ? ACME_RETRY : ACME_REFUSED;
+}
+
+/* The type without its URN; a foreign type whole, cut and escaped. */
+static void
+read_type(const cJSON *problem, char *out, size_t size)
+{
+    const char *type = acme_json_text(problem, "type", DETAIL_MAX);
+
+    if (type == NULL) {
+        type = "";
+    }
+    if (strncasecmp(type, URN, strlen(URN)) == 0) {
+        type += strlen(URN);
+    }
+    acme_log_escape(out, size, acme_bytes_of(type));
+}
+
+/* "detail" may hold line breaks, which acme_json_text refuses. */
+static void
+read_detail(const cJSON *problem, char *out, size_t size)
+{
+    const cJSON *item = cJSON_GetObjectItemCaseSensitive(problem, "detail");
+
+    if (!cJSON_IsString(item)) {
+        item = cJSON_GetObjectItemCaseSensitive(problem, "title");
+    }
+    acme_log_escape(out, size,
+        acme_bytes_of(cJSON_IsString(item) ? item->valuestring : NULL));
+}
+
+/* ---- subproblems (6.7.1) */
+
+static void
+read_identifier(const cJSON *problem, char *out, size_t size)
+{
+    const char *value = acme_json_text(acme_json_object(problem,
+        "identifier"), "value", 253);
+
+    acme_log_escape(out, size, acme_bytes_of(value));
+}
+
+static void
+add_subproblem(const cJSON *item, struct acme_error *err)
+{
+    char type[64], name[256], detail[256];
+    size_t len = strlen(err->text);
+
+    read_type(item, type, sizeof(type));
+    read_identifier(item, name, sizeof(name));
+    read_detail(item, detail, sizeof(detail));
+    if (err->name[0] == '\0') {
+        memcpy(err->name, name, sizeof(err->name));
+    }
+    snprintf(err->text + len, sizeof(err->text) - len, "; %s: %s: %s", name,
+        type, detail);
+}
+
+static void
+add_subproblems(const cJSON *problem, struct acme_error *err)
+{
+    const cJSON *item;
+    int shown = 0;
+
+    cJSON_ArrayForEach(item, acme_json_array(problem, "subproblems")) {
+        if (shown++ == SUBPROBLEMS_SHOWN) {
+            return;
+        }
+        add_subproblem(item, err);
+    }
+}
+
+/* ---- problems */
+
+static bool
+fill(const cJSON *problem, int status, struct acme_error *err)
+{
+    char type[64], detail[512];
+
+    read_type(problem, type, sizeof(type));
+    read_detail(problem, detail, sizeof(detail));
+    acme_fail(err, verdict_of(type, detail, status), "%s%s%s",
+        type[0] != '\0' ? type : "error",
+        detail[0] != '\0' ? ": " : "", detail);
+    memcpy(err->problem, type, sizeof(err->problem));
+    err->http_status = status;
+    read_identifier(problem, err->name, sizeof(err->name));
+    add_subproblems(problem, err);
+    return false;
+}
+
+bool
+acme_problem_of_object(const cJSON *problem, struct acme_error *err)
+{
+    int64_t status = acme_json_number(problem, "status", 0);
+
+    return fill(problem, status <= 999 ? (int) status : 0, err);
+}
+
+/* Not a problem document: a proxy's HTML, or nothing at all. */
+static bool
+of_status(const struct acme_reply *reply, struct acme_error *err)
+{
+    return acme_fail(err, reply->status >= 500 || reply->status == 429
+        ? ACME_RETRY : ACME_REFUSED, "the CA answered with HTTP status %d "
+        "and %s", reply->status, reply->body.len == 0 ? "an empty body"
+        : "no problem document");
+}
+
+bool
+acme_problem_of_reply(const struct acme_reply *reply, struct acme_error *err)
+{
+    struct acme_error ignored;
+    cJSON *root;
+
+    if (reply->status == 0) {
+        return acme_fail(err, ACME_RETRY, "the CA could not be reached: %s",
+            reply->failure != NULL ? reply->failure : "no reply");
+    }
+    root = acme_json_parse(reply->body, &ignored);
+    if (root != NULL && (acme_json_text(root, "type", DETAIL_MAX) != NULL
+            || cJSON_HasObjectItem(root, "detail"))) {
+        fill(root, reply->status, err);
+    } else {
+        of_status(reply, err);
+    }
+    cJSON_Delete(root);
+    err->http_status = reply->status;
+    err->retry_at = reply->headers.retry_at;
+    return false;
+}
+
+/* ---- hints: first match wins; NULL matches everything */
+
+static const struct {
+    const char *type;
+    const char *words;
+    const char *hint;
+} hints[] = {
+    { NULL, "SSL certificate problem", "the CA's own HTTPS certificate is "
+        "not trusted: install ca-certificates, check this machine's clock, "
+        "or for a private CA name its root in acme_ca_certificate" },
+    { NULL, "no alternative certificate subject name", "the CA's own HTTPS "
+        "certificate is for another name: check the URL in acme_ca" },
+    { NULL, "Could not resolve host", "this machine cannot resolve the CA's "
+        "name: check its resolver, and the URL in acme_ca" },
+    { NULL, "could not be reached", "check that this machine may open HTTPS "
+        "connections to the CA (firewall, proxy, SELinux: "
+        "httpd_can_network_connect)" },
+    { "externalAccountRequired", NULL, "this CA wants an external account "
+        "binding (EAB), which this version cannot send: choose another CA "
+        "in acme_ca" },
+    { "userActionRequired", NULL, "the CA's terms have changed: agree to "
+        "them at the address it names" },
+    { "invalidContact", NULL, "correct or leave out acme_contact" },
+    { "unsupportedContact", NULL, "correct or leave out acme_contact" },
+    { NULL, "deactivated", "this account is deactivated: move its folder in "
+        "accounts/ away, and a new one is registered" },
+    { NULL, "secondary validation", "it works from one place of the world "
+        "but not from others: check all name servers, balanced machines and "
+        "firewalls that limit by country or rate" },
+    { "connection", "likely firewall", "open inbound port 80 to the whole "
+        "world, and check that the A and AAAA records point here" },
+    { "connection", "refused", "nothing listens on port 80 of the address "
+        "that the CA tried: check listen, the A and AAAA records, and port "
+        "forwarding (acme_port_map)" },
+    { "connection", "unreachable", "the AAAA record points to a machine "
+        "without IPv6: correct or remove it" },
+    { "connection", "redirect", "another server redirects the challenge: "
+        "check that the name points to this one" },
+    { "connection", NULL, "something between the CA and this server cuts "
+        "the request: exempt /.well-known/acme-challenge/ in firewalls" },
+    { "unauthorized", "key authorization", "another ACME client or machine "
+        "answered for this name: check the A and AAAA records and balanced "
+        "machines" },
+    { "unauthorized", "404", "another server answered: check that the A and "
+        "AAAA records point to this one" },
+    { "unauthorized", "403", "another server or a firewall in front denies "
+        "the challenge path: exempt /.well-known/acme-challenge/" },
+    { "unauthorized", "invalid response", "another server answered: check "
+        "that the A and AAAA records point to this one" },
+    { "dns", "NXDOMAIN", "the name does not exist in public DNS: create it, "
+        "or take it out of the server's names" },
+    { "dns", "no valid A", "public DNS has no public address for this name" },
+    { "dns", "SERVFAIL", "the zone's name servers or its DNSSEC are broken: "
+        "check the DS and RRSIG records" },
+    { "dns", "timed out", "one of the zone's name servers does not answer: "
+        "all must, for A, AAAA and CAA" },
+    { "dns", NULL, "check the name in public DNS" },
+    { "caa", NULL, "the zone's CAA record does not allow this CA: add it, "
+        "or choose one that is listed in acme_ca" },
+    { "rateLimited", "exact set", "certificates are being thrown away: keep "
+        "acme_state_path on persistent storage; the CA will issue again "
+        "after the time it names" },
+    { "rateLimited", "registrations", "accounts are being thrown away: keep "
+        "acme_state_path on persistent storage" },
+    { "rateLimited", "failed authorizations", "correct the earlier failures "
+        "first; try on letsencrypt-staging" },
+    { "rateLimited", NULL, "wait until the time that the CA names" },
+    { "rejectedIdentifier", NULL, "this CA will not certify the name; "
+        "another one may" },
+    { "malformed", "public suffix", "this is no public name: use a private "
+        "CA for it" },
+    { "serverInternal", NULL, "the CA has trouble of its own: nothing to do "
+        "here" },
+    { NULL, "HTTP status 5", "the CA has trouble of its own: nothing to do "
+        "here" },
+};
+
+const char *
+acme_problem_hint(const struct acme_error *err)
+{
+    for (size_t i = 0; i < sizeof(hints) / sizeof(*hints); i++) {
+        if ((hints[i].type == NULL
+                || strcmp(hints[i].type, err->problem) == 0)
+            && (hints[i].words == NULL
+                || strcasestr(err->text, hints[i].words) != NULL)) {
+            return hints[i].hint;
+        }
+    }
+    return NULL;
+}

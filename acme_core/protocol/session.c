@@ -1,0 +1,466 @@
+/*
+ * One account at one CA: the directory (RFC 8555 7.1.1), the nonces (6.5),
+ * the account's URL (7.3), and what every reply goes through first. Knows no
+ * key and no order; whoever sends and signs is told only what comes next.
+ */
+
+#include "protocol/session.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "format/json.h"
+#include "protocol/problem.h"
+#include "protocol/url.h"
+
+enum {
+    NONCES = 128,
+    NONCE_LIFE_MS = 5 * 60 * 1000,
+    FORGET_AGAIN_MS = 60 * 60 * 1000,
+    DIRECTORY_URLS = 32,
+    DIRECTORY_URLS_LEN = 16 * 1024
+};
+
+struct nonce {
+    int64_t at_ms;
+    char text[257];
+};
+
+/* What one reply to GET_DIRECTORY gave; all allocated. */
+struct directory {
+    char *url;                           /* after redirects */
+    char *new_nonce, *new_account, *new_order;
+    char *terms;                         /* or NULL */
+    char *urls;                          /* one a line */
+    char *known[1 + DIRECTORY_URLS];     /* url, then those of urls */
+    size_t known_count;
+};
+
+struct acme_session {
+    char *first_url;             /* as configured */
+    char *account;               /* URL, or NULL */
+    struct directory directory;  /* .url is NULL while unknown */
+    bool stale;                  /* the directory is to be read again */
+    bool said;                   /* the keeper knows the directory */
+    bool saved;                  /* the keeper knows the account */
+    bool forgot;
+    int64_t forgot_at_ms;
+    struct nonce nonces[NONCES]; /* a ring; the newest is at next - 1 */
+    size_t next;
+    size_t nonce_count;
+};
+
+/* ---- new and free */
+
+struct acme_session *
+acme_session_new(const char *directory_url, const char *account_url)
+{
+    struct acme_session *session = calloc(1, sizeof(*session));
+
+    if (session == NULL) {
+        return NULL;
+    }
+    session->first_url = strdup(directory_url);
+    if (account_url != NULL) {
+        session->account = strdup(account_url);
+        session->saved = true;
+    }
+    if (session->first_url == NULL
+        || (account_url != NULL && session->account == NULL)) {
+        acme_session_free(session);
+        return NULL;
+    }
+    return session;
+}
+
+static void
+free_directory(struct directory *directory)
+{
+    free(directory->url);
+    free(directory->new_nonce);
+    free(directory->new_account);
+    free(directory->new_order);
+    free(directory->terms);
+    free(directory->urls);
+    /* known[0] is url */
+    for (size_t i = 1; i < directory->known_count; i++) {
+        free(directory->known[i]);
+    }
+    memset(directory, 0, sizeof(*directory));
+}
+
+void
+acme_session_free(struct acme_session *session)
+{
+    if (session == NULL) {
+        return;
+    }
+    free_directory(&session->directory);
+    free(session->first_url);
+    free(session->account);
+    free(session);
+}
+
+/* ---- what comes next */
+
+enum acme_session_need
+acme_session_next(const struct acme_session *session, const char **url_out)
+{
+    const struct directory *directory = &session->directory;
+
+    if (directory->url == NULL || session->stale) {
+        *url_out = session->first_url;
+        return ACME_SESSION_GET_DIRECTORY;
+    }
+    if (!session->said) {
+        *url_out = directory->url;
+        return ACME_SESSION_SAY_DIRECTORY;
+    }
+    if (session->account == NULL) {
+        *url_out = directory->new_account;
+        return ACME_SESSION_NEW_ACCOUNT;
+    }
+    *url_out = session->account;
+    return session->saved ? ACME_SESSION_READY : ACME_SESSION_SAVE_ACCOUNT;
+}
+
+void
+acme_session_done(struct acme_session *session)
+{
+    const char *url;
+
+    switch (acme_session_next(session, &url)) {
+    case ACME_SESSION_SAY_DIRECTORY:
+        session->said = true;
+        break;
+    case ACME_SESSION_SAVE_ACCOUNT:
+        session->saved = true;
+        break;
+    case ACME_SESSION_READY:
+    case ACME_SESSION_GET_DIRECTORY:
+    case ACME_SESSION_NEW_ACCOUNT:
+        break;
+    }
+}
+
+/* ---- the directory (7.1.1) */
+
+/* A copy of the member `name`, which must be a URL that we may use. */
+static bool
+read_url(const cJSON *object, const char *name, char **copy_out,
+    struct acme_error *err)
+{
+    const char *url = acme_json_text(object, name, ACME_URL_MAX);
+    char origin[ACME_URL_MAX + 1];
+
+    if (url == NULL) {
+        return acme_fail(err, ACME_PEER_BROKE,
+            "the CA's directory has no %s URL", name);
+    }
+    if (!acme_url_origin(url, origin, sizeof(origin), err)) {
+        return acme_while(err, "%s in the CA's directory", name);
+    }
+    *copy_out = strdup(url);
+    return *copy_out != NULL || acme_fail_memory(err);
+}
+
+/*
+ * Remember each URL of the object. Those beyond the bounds are left out: an
+ * origin that only they name is then not one that we trust.
+ */
+static bool
+collect_urls(struct directory *directory, const cJSON *object,
+    struct acme_error *err)
+{
+    struct acme_buffer lines = ACME_BUFFER(DIRECTORY_URLS_LEN);
+    const cJSON *member;
+
+    cJSON_ArrayForEach(member, object) {
+        const char *url = acme_json_text(object, member->string,
+            ACME_URL_MAX);
+        char origin[ACME_URL_MAX + 1];
+        struct acme_error ignored;
+
+        if (url == NULL || directory->known_count > DIRECTORY_URLS
+            || !acme_url_origin(url, origin, sizeof(origin), &ignored)
+            || lines.len + strlen(url) + 1 > lines.limit) {
+            continue;
+        }
+        directory->known[directory->known_count] = strdup(url);
+        if (directory->known[directory->known_count] == NULL
+            || !acme_buffer_printf(&lines, "%s%s", lines.len > 0 ? "\n" : "",
+                url)) {
+            free(directory->known[directory->known_count]);
+            acme_buffer_free(&lines);
+            return acme_fail_memory(err);
+        }
+        directory->known_count++;
+    }
+    directory->urls = (char *) lines.at;
+    return true;
+}
+
+static bool
+fill_directory(struct directory *directory, const char *url,
+    const cJSON *object, struct acme_error *err)
+{
+    char origin[ACME_URL_MAX + 1];
+    const char *terms;
+
+    if (!acme_url_origin(url, origin, sizeof(origin), err)) {
+        return acme_while(err, "the CA's directory");
+    }
+    directory->url = strdup(url);
+    if (directory->url == NULL) {
+        return acme_fail_memory(err);
+    }
+    directory->known[directory->known_count++] = directory->url;
+    terms = acme_json_text(acme_json_object(object, "meta"),
+        "termsOfService", ACME_URL_MAX);
+    if (terms != NULL) {
+        directory->terms = strdup(terms);
+        if (directory->terms == NULL) {
+            return acme_fail_memory(err);
+        }
+    }
+    return read_url(object, "newNonce", &directory->new_nonce, err)
+        && read_url(object, "newAccount", &directory->new_account, err)
+        && read_url(object, "newOrder", &directory->new_order, err)
+        && collect_urls(directory, object, err);
+}
+
+static bool
+read_directory(struct acme_session *session, const struct acme_reply *reply,
+    struct acme_error *err)
+{
+    const char *url = reply->url != NULL ? reply->url : session->first_url;
+    struct directory fresh = { 0 };
+    cJSON *object = acme_json_parse(reply->body, err);
+    bool ok;
+
+    if (object == NULL) {
+        return acme_while(err, "the CA's directory");
+    }
+    ok = fill_directory(&fresh, url, object, err);
+    cJSON_Delete(object);
+    if (!ok) {
+        free_directory(&fresh);
+        return false;
+    }
+    free_directory(&session->directory);
+    session->directory = fresh;
+    session->stale = false;
+    session->said = false;
+    return true;
+}
+
+/* ---- the account (7.3) */
+
+/*
+ * A CA may answer newAccount with an account that is closed. Without a
+ * status that we know, the account's URL is what counts.
+ */
+static bool
+check_account_status(struct acme_bytes body, struct acme_error *err)
+{
+    struct acme_error ignored;
+    cJSON *object = acme_json_parse(body, &ignored);
+    const char *status = acme_json_text(object, "status", 64);
+    bool closed = status != NULL && (strcmp(status, "deactivated") == 0
+        || strcmp(status, "revoked") == 0);
+
+    if (closed) {
+        acme_fail(err, ACME_MISCONFIG, "the CA says the account is %s",
+            status);
+    }
+    cJSON_Delete(object);
+    return !closed;
+}
+
+static bool
+read_account(struct acme_session *session, const struct acme_reply *reply,
+    struct acme_error *err)
+{
+    const char *url = reply->headers.location;
+
+    if (!check_account_status(reply->body, err)) {
+        return false;
+    }
+    if (url[0] == '\0') {
+        return acme_fail(err, ACME_PEER_BROKE,
+            "the CA's reply to newAccount names no account URL");
+    }
+    if (!acme_session_allows(session, url, err)) {
+        return acme_while(err, "the account URL");
+    }
+    session->account = strdup(url);
+    session->saved = false;
+    return session->account != NULL || acme_fail_memory(err);
+}
+
+static bool
+is_success(const struct acme_reply *reply)
+{
+    return reply->status >= 200 && reply->status <= 299;
+}
+
+bool
+acme_session_reply(struct acme_session *session, int64_t now_ms,
+    const struct acme_reply *reply, struct acme_error *err)
+{
+    const char *url;
+
+    (void) now_ms;
+    if (!is_success(reply)) {
+        return acme_problem_of_reply(reply, err);
+    }
+    switch (acme_session_next(session, &url)) {
+    case ACME_SESSION_GET_DIRECTORY:
+        return read_directory(session, reply, err);
+    case ACME_SESSION_NEW_ACCOUNT:
+        return read_account(session, reply, err);
+    case ACME_SESSION_READY:
+    case ACME_SESSION_SAY_DIRECTORY:
+    case ACME_SESSION_SAVE_ACCOUNT:
+        break;
+    }
+    return acme_fail(err, ACME_PEER_BROKE, "a reply that nobody waits for");
+}
+
+bool
+acme_session_forget_account(struct acme_session *session, int64_t now_ms)
+{
+    if (session->account == NULL) {
+        return true;  /* another order noticed it first */
+    }
+    if (session->forgot
+        && now_ms - session->forgot_at_ms < FORGET_AGAIN_MS) {
+        return false;
+    }
+    free(session->account);
+    session->account = NULL;
+    session->saved = false;
+    session->forgot = true;
+    session->forgot_at_ms = now_ms;
+    return true;
+}
+
+/* ---- looking at it */
+
+const char *
+acme_session_directory(const struct acme_session *session)
+{
+    return session->directory.url;
+}
+
+const char *
+acme_session_account(const struct acme_session *session)
+{
+    return session->account;
+}
+
+const char *
+acme_session_new_nonce_url(const struct acme_session *session)
+{
+    return session->directory.new_nonce;
+}
+
+const char *
+acme_session_new_order_url(const struct acme_session *session)
+{
+    return session->directory.new_order;
+}
+
+const char *
+acme_session_urls(const struct acme_session *session)
+{
+    return session->directory.urls;
+}
+
+const char *
+acme_session_terms(const struct acme_session *session)
+{
+    return session->directory.terms;
+}
+
+bool
+acme_session_allows(const struct acme_session *session, const char *url,
+    struct acme_error *err)
+{
+    const struct directory *directory = &session->directory;
+
+    return acme_url_allowed(url, (const char *const *) directory->known,
+        directory->known_count, err);
+}
+
+/* ---- nonces (6.5) */
+
+static void
+keep_nonce(struct acme_session *session, int64_t now_ms, const char *text)
+{
+    struct nonce *nonce = &session->nonces[session->next];
+
+    nonce->at_ms = now_ms;
+    snprintf(nonce->text, sizeof(nonce->text), "%s", text);
+    session->next = (session->next + 1) % NONCES;
+    if (session->nonce_count < NONCES) {
+        session->nonce_count++;
+    }
+}
+
+bool
+acme_session_take_nonce(struct acme_session *session, int64_t now_ms,
+    char nonce[257])
+{
+    const struct nonce *newest;
+
+    if (session->nonce_count == 0) {
+        return false;
+    }
+    session->next = (session->next + NONCES - 1) % NONCES;
+    session->nonce_count--;
+    newest = &session->nonces[session->next];
+    if (now_ms - newest->at_ms > NONCE_LIFE_MS) {
+        session->nonce_count = 0;  /* the others are older still */
+        return false;
+    }
+    memcpy(nonce, newest->text, sizeof(newest->text));
+    return true;
+}
+
+/* ---- every reply */
+
+/* A URL of the directory that is gone means that the CA has moved. */
+static void
+notice_gone_url(struct acme_session *session, const struct acme_reply *reply)
+{
+    const struct directory *directory = &session->directory;
+
+    if (reply->status != 404 || reply->url == NULL) {
+        return;
+    }
+    for (size_t i = 1; i < directory->known_count; i++) {
+        if (strcmp(reply->url, directory->known[i]) == 0) {
+            session->stale = true;
+        }
+    }
+}
+
+enum acme_read
+acme_session_read(struct acme_session *session, int64_t now_ms,
+    const struct acme_reply *reply, struct acme_error *err)
+{
+    if (reply->headers.nonce[0] != '\0') {
+        keep_nonce(session, now_ms, reply->headers.nonce);
+    }
+    if (is_success(reply)) {
+        return ACME_READ_OK;
+    }
+    acme_problem_of_reply(reply, err);
+    if (reply->status != 0 && strcmp(err->problem, "badNonce") == 0) {
+        return ACME_READ_REPEAT;
+    }
+    notice_gone_url(session, reply);
+    return ACME_READ_FAILED;
+}

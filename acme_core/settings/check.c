@@ -1,0 +1,281 @@
+/* What may stand behind each directive. One function each, in table order. */
+
+#include "settings/check.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "settings/ca.h"
+#include "settings/name.h"
+#include "settings/nearest.h"
+
+enum { DELAY_MAX_S = 600 };
+
+static bool
+refuse(struct acme_error *err, const char *value, const char *allowed)
+{
+    char shown[128];
+
+    return acme_fail(err, ACME_MISCONFIG, "invalid value \"%s\", allowed is "
+        "%s", acme_log_escape(shown, sizeof(shown), acme_bytes_of(value)),
+        allowed);
+}
+
+/* One of a few words. */
+static bool
+check_word(const char *value, const char *const *words, size_t count,
+    const char *allowed, struct acme_error *err)
+{
+    char shown[128], advice[96];
+
+    for (size_t i = 0; i < count; i++) {
+        if (strcmp(value, words[i]) == 0) {
+            return true;
+        }
+    }
+    return acme_fail(err, ACME_MISCONFIG, "invalid value \"%s\", allowed are "
+        "%s%s", acme_log_escape(shown, sizeof(shown), acme_bytes_of(value)),
+        allowed, acme_nearest(value, words, count, advice, sizeof(advice)));
+}
+
+/* ---- acme_domain */
+
+static bool
+check_domain(size_t argc, const char *const *argv, struct acme_error *err)
+{
+    char lower[ACME_NAME_MAX + 1];
+
+    for (size_t i = 0; i < argc; i++) {
+        if (!acme_name_check(argv[i], lower, err)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* ---- acme_ca */
+
+static bool
+check_ca(size_t argc, const char *const *argv, struct acme_error *err)
+{
+    (void) argc;
+    return acme_ca_url(argv[0], err) != NULL;
+}
+
+/* ---- acme_accept_terms */
+
+static bool
+check_flag(size_t argc, const char *const *argv, struct acme_error *err)
+{
+    static const char *const words[] = { "on", "off" };
+
+    (void) argc;
+    return check_word(argv[0], words, 2, "on, off", err);
+}
+
+bool
+acme_value_flag(const char *argument)
+{
+    return strcmp(argument, "on") == 0;
+}
+
+/* ---- acme_contact: a mail address, with or without mailto: */
+
+static bool
+check_contact(size_t argc, const char *const *argv, struct acme_error *err)
+{
+    for (size_t i = 0; i < argc; i++) {
+        const char *mail = strncmp(argv[i], "mailto:", 7) == 0 ? argv[i] + 7
+                                                              : argv[i];
+        const char *at = strchr(mail, '@');
+        size_t len = strlen(mail);
+        bool ok = at != NULL && at != mail && at[1] != '\0'
+            && strchr(at + 1, '@') == NULL && strchr(at, '.') != NULL
+            && len <= 254;
+
+        /* "?" would begin mail headers, "," further addresses (RFC 8555 7.3) */
+        for (size_t j = 0; ok && j < len; j++) {
+            ok = mail[j] > 0x20 && mail[j] < 0x7f
+                && strchr(",?#:<>\"\\", mail[j]) == NULL;
+        }
+        if (!ok) {
+            return refuse(err, argv[i], "a mail address such as "
+                "admin@example.com, or mailto: and a mail address");
+        }
+    }
+    return true;
+}
+
+char *
+acme_value_contact(const char *argument)
+{
+    char *url;
+
+    if (strncmp(argument, "mailto:", 7) == 0) {
+        return strdup(argument);
+    }
+    return asprintf(&url, "mailto:%s", argument) >= 0 ? url : NULL;
+}
+
+/* ---- paths */
+
+static bool
+check_path(size_t argc, const char *const *argv, struct acme_error *err)
+{
+    (void) argc;
+    return (argv[0][0] == '/' && strlen(argv[0]) < 3000)
+        || refuse(err, argv[0], "an absolute path");
+}
+
+/* ---- acme_key */
+
+static bool
+check_key(size_t argc, const char *const *argv, struct acme_error *err)
+{
+    static const char *const words[] = { "ecdsa:256", "ecdsa:384",
+        "rsa:2048", "rsa:3072", "rsa:4096" };
+
+    (void) argc;
+    return check_word(argv[0], words, 5,
+        "ecdsa:256, ecdsa:384, rsa:2048, rsa:3072, rsa:4096", err);
+}
+
+/* ---- acme_reload */
+
+/* "10s", "2m", "10" -> seconds, or -1. */
+static long
+read_seconds(const char *text)
+{
+    char *end;
+    long value;
+
+    if (!isdigit((unsigned char) text[0]) || strlen(text) > 8) {
+        return -1;
+    }
+    value = strtol(text, &end, 10);
+    if (strcmp(end, "m") == 0) {
+        return value * 60;
+    }
+    return *end == '\0' || strcmp(end, "s") == 0 ? value : -1;
+}
+
+static bool
+check_reload(size_t argc, const char *const *argv, struct acme_error *err)
+{
+    static const char *const words[] = { "graceful", "off" };
+    long delay;
+
+    if (!check_word(argv[0], words, 2, "graceful [delay=10s], off", err)) {
+        return false;
+    }
+    if (argc == 1) {
+        return true;
+    }
+    delay = strncmp(argv[1], "delay=", 6) == 0 ? read_seconds(argv[1] + 6)
+                                               : -1;
+    if (strcmp(argv[0], "off") == 0 || delay < 0 || delay > DELAY_MAX_S) {
+        return refuse(err, argv[1], "\"graceful delay=\" and a time from 0s "
+            "to 10m");
+    }
+    return true;
+}
+
+unsigned
+acme_value_delay(size_t argc, const char *const *argv, unsigned otherwise)
+{
+    return argc == 2 ? (unsigned) read_seconds(argv[1] + 6) : otherwise;
+}
+
+/* ---- acme_port_map */
+
+/* "80:5002" -> outside and inside port. */
+static bool
+read_ports(const char *text, unsigned *outside, unsigned *inside)
+{
+    char extra;
+
+    return strlen(text) <= 11
+        && strspn(text, "0123456789:") == strlen(text)
+        && sscanf(text, "%u:%u%c", outside, inside, &extra) == 2
+        && (*outside == 80 || *outside == 443) && *inside >= 1
+        && *inside <= 65535;
+}
+
+static bool
+check_port_map(size_t argc, const char *const *argv, struct acme_error *err)
+{
+    unsigned outside, inside, first = 0;
+
+    for (size_t i = 0; i < argc; i++) {
+        if (!read_ports(argv[i], &outside, &inside) || outside == first) {
+            return refuse(err, argv[i], "80:port, 443:port, or both, such as "
+                "80:8080 443:8443");
+        }
+        first = outside;
+    }
+    return true;
+}
+
+void
+acme_value_ports(size_t argc, const char *const *argv, unsigned *http,
+    unsigned *https)
+{
+    unsigned outside, inside;
+
+    for (size_t i = 0; i < argc; i++) {
+        if (read_ports(argv[i], &outside, &inside)) {
+            *(outside == 80 ? http : https) = inside;
+        }
+    }
+}
+
+/* ---- acme_user */
+
+static bool
+check_user(size_t argc, const char *const *argv, struct acme_error *err)
+{
+    size_t len = strlen(argv[0]);
+
+    (void) argc;
+    if (strcmp(argv[0], "root") == 0) {
+        return refuse(err, argv[0], "an unprivileged user: the process that "
+            "talks to the CA must not be root");
+    }
+    for (size_t i = 0; i < len; i++) {
+        if (!isalnum((unsigned char) argv[0][i])
+            && strchr("_-.$", argv[0][i]) == NULL) {
+            return refuse(err, argv[0], "the name of a user");
+        }
+    }
+    return (len > 0 && len <= 64) || refuse(err, argv[0],
+        "the name of a user");
+}
+
+/* ---- the table */
+
+typedef bool (*checker)(size_t argc, const char *const *argv,
+    struct acme_error *err);
+
+static const checker checkers[ACME_DIRECTIVE_COUNT] = {
+    [ACME_DIRECTIVE_DOMAIN] = check_domain,
+    [ACME_DIRECTIVE_CA] = check_ca,
+    [ACME_DIRECTIVE_ACCEPT_TERMS] = check_flag,
+    [ACME_DIRECTIVE_CONTACT] = check_contact,
+    [ACME_DIRECTIVE_CA_CERTIFICATE] = check_path,
+    [ACME_DIRECTIVE_KEY] = check_key,
+    [ACME_DIRECTIVE_RELOAD] = check_reload,
+    [ACME_DIRECTIVE_PORT_MAP] = check_port_map,
+    [ACME_DIRECTIVE_STATE_PATH] = check_path,
+    [ACME_DIRECTIVE_USER] = check_user,
+    [ACME_DIRECTIVE_HELPER] = check_path,
+};
+
+bool
+acme_check_arguments(enum acme_directive directive, size_t argc,
+    const char *const *argv, struct acme_error *err)
+{
+    return checkers[directive](argc, argv, err);
+}

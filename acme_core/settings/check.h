@@ -1,0 +1,21 @@
+/* The check of each directive's arguments, and their values. */
+
+#ifndef ACME_SETTINGS_CHECK_H
+#define ACME_SETTINGS_CHECK_H
+
+#include "settings/settings.h"
+
+/* Check the arguments; the error does not name the directive. */
+bool acme_check_arguments(enum acme_directive directive, size_t argc,
+    const char *const *argv, struct acme_error *err);
+
+/* Values of arguments that passed the check. */
+bool acme_value_flag(const char *argument);
+unsigned acme_value_delay(size_t argc, const char *const *argv,
+    unsigned otherwise);
+void acme_value_ports(size_t argc, const char *const *argv, unsigned *http,
+    unsigned *https);
+/* A contact as URL: malloc'ed, NULL when memory ends. */
+char *acme_value_contact(const char *argument);
+
+#endif

@@ -1,0 +1,147 @@
+/*
+ * Names for certificates: LDH host names and IP addresses (RFC 8555 7.1.4,
+ * RFC 5890 2.3.1, RFC 6761). Resolves nothing.
+ */
+
+#include "settings/name.h"
+
+#include <arpa/inet.h>
+#include <ctype.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/log.h"
+
+/* Names that no CA, public or private, has business with. */
+static const char *const private_suffixes[] = { "localhost", "local",
+    "localdomain", "invalid", "onion", "internal", "home.arpa" };
+
+bool
+acme_name_is_ip(const char *name)
+{
+    unsigned char address[sizeof(struct in6_addr)];
+
+    return inet_pton(AF_INET, name, address) == 1
+        || inet_pton(AF_INET6, name, address) == 1;
+}
+
+static bool
+refuse(struct acme_error *err, const char *name, const char *why)
+{
+    char shown[128];
+
+    return acme_fail(err, ACME_MISCONFIG,
+        "\"%s\" cannot be in a certificate: %s",
+        acme_log_escape(shown, sizeof(shown), acme_bytes_of(name)), why);
+}
+
+/* What is no name at all, by its first look. */
+static const char *
+why_no_name(const char *name)
+{
+    if (name[0] == '\0' || strcmp(name, "_") == 0) {
+        return "it is not a name";
+    }
+    if (name[0] == '~') {
+        return "it is a regular expression";
+    }
+    if (strchr(name, '*') != NULL) {
+        return "a wildcard needs the dns-01 challenge, which this version "
+            "cannot do; write the names one by one";
+    }
+    for (const char *at = name; *at != '\0'; at++) {
+        if ((unsigned char) *at >= 0x80) {
+            return "write it in ASCII, as xn--...";
+        }
+    }
+    return NULL;
+}
+
+static const char *
+why_not_ldh(const char *name)
+{
+    size_t label = 0;
+
+    for (const char *at = name; ; at++) {
+        unsigned char c = (unsigned char) *at;
+
+        if (c == '.' || c == '\0') {
+            if (label == 0 || at[-1] == '-') {
+                return label == 0 ? "it has an empty label"
+                                  : "a label ends with a hyphen";
+            }
+            if (c == '\0') {
+                return NULL;
+            }
+            label = 0;
+        } else if (!isalnum(c) && c != '-') {
+            return "only letters, digits, hyphens and dots are allowed";
+        } else if (c == '-' && label == 0) {
+            return "a label begins with a hyphen";
+        } else if (++label > 63) {
+            return "a label is longer than 63 bytes";
+        }
+    }
+}
+
+static const char *
+why_not_certified(const char *lower)
+{
+    const char *last = strrchr(lower, '.');
+    size_t len = strlen(lower);
+
+    for (size_t i = 0; i < sizeof(private_suffixes)
+            / sizeof(*private_suffixes); i++) {
+        size_t suffix = strlen(private_suffixes[i]);
+
+        if (len >= suffix
+            && strcmp(lower + len - suffix, private_suffixes[i]) == 0
+            && (len == suffix || lower[len - suffix - 1] == '.')) {
+            return "it is for private use, and no CA can check it";
+        }
+    }
+    if (last == NULL) {
+        return "it has no dot: write the full name";
+    }
+    return last[1 + strspn(last + 1, "0123456789")] == '\0'
+        ? "it is neither a host name nor an IP address" : NULL;
+}
+
+bool
+acme_name_check(const char *name, char lower[ACME_NAME_MAX + 1],
+    struct acme_error *err)
+{
+    const char *why = why_no_name(name);
+    size_t len = strlen(name);
+
+    if (why == NULL && name[0] == '.') {
+        char shown[128];
+
+        return acme_fail(err, ACME_MISCONFIG, "\"%s\" stands for many names, "
+            "which needs the dns-01 challenge, which this version cannot do; "
+            "write \"acme_domain %s\" for the one",
+            acme_log_escape(shown, sizeof(shown), acme_bytes_of(name)),
+            shown + 1);
+    }
+    if (why != NULL) {
+        return refuse(err, name, why);
+    }
+    if (len > 1 && name[len - 1] == '.') {
+        len--;
+    }
+    if (len > ACME_NAME_MAX) {
+        return refuse(err, name, "it is longer than 253 bytes");
+    }
+    for (size_t i = 0; i < len; i++) {
+        lower[i] = (char) tolower((unsigned char) name[i]);
+    }
+    lower[len] = '\0';
+    if (acme_name_is_ip(lower)) {
+        return true;
+    }
+    why = why_not_ldh(lower);
+    if (why == NULL) {
+        why = why_not_certified(lower);
+    }
+    return why == NULL || refuse(err, name, why);
+}

@@ -1,0 +1,459 @@
+/*
+ * From scopes to the model: which certificates from which CAs. Reads no file
+ * but in acme_settings_check, and writes none.
+ */
+
+#include "settings/settings.h"
+
+#include <fcntl.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "settings/ca.h"
+#include "settings/check.h"
+#include "settings/name.h"
+#include "settings/scope.h"
+
+#define DEFAULT_STATE_PATH "/var/lib/acme"
+#define DEFAULT_CA "letsencrypt"
+#define PREFERRED_USER "_acme"
+#define FALLBACK_USER "nobody"
+
+enum { DEFAULT_DELAY_S = 10 };
+
+/* The first argument of a directive, or what stands in for it. */
+static const char *
+text_of(const struct acme_scope *server, const struct acme_scope *global,
+    enum acme_directive directive, const char *otherwise)
+{
+    const struct acme_scope_value *value = acme_scope_value(server, global,
+        directive);
+
+    return value != NULL ? value->argv[0] : otherwise;
+}
+
+/* ---- new and free */
+
+static bool
+set_contacts(struct acme_settings *settings, const struct acme_scope *global)
+{
+    const struct acme_scope_value *value = acme_scope_value(NULL, global,
+        ACME_DIRECTIVE_CONTACT);
+
+    if (value == NULL) {
+        return true;
+    }
+    settings->contacts = calloc(value->argc, sizeof(*settings->contacts));
+    if (settings->contacts == NULL) {
+        return false;
+    }
+    for (size_t i = 0; i < value->argc; i++) {
+        settings->contacts[i] = acme_value_contact(value->argv[i]);
+        if (settings->contacts[i] == NULL) {
+            return false;
+        }
+        settings->contact_count++;
+    }
+    return true;
+}
+
+static void
+set_numbers(struct acme_settings *settings, const struct acme_scope *global)
+{
+    const struct acme_scope_value *value;
+
+    settings->accept_terms = acme_value_flag(text_of(NULL, global,
+        ACME_DIRECTIVE_ACCEPT_TERMS, "off"));
+    settings->reload = strcmp(text_of(NULL, global, ACME_DIRECTIVE_RELOAD,
+        "graceful"), "off") != 0;
+    settings->reload_delay_s = DEFAULT_DELAY_S;
+    value = acme_scope_value(NULL, global, ACME_DIRECTIVE_RELOAD);
+    if (value != NULL) {
+        settings->reload_delay_s = acme_value_delay(value->argc,
+            (const char *const *) value->argv, DEFAULT_DELAY_S);
+    }
+    settings->port_http = 80;
+    settings->port_https = 443;
+    value = acme_scope_value(NULL, global, ACME_DIRECTIVE_PORT_MAP);
+    if (value != NULL) {
+        acme_value_ports(value->argc, (const char *const *) value->argv,
+            &settings->port_http, &settings->port_https);
+    }
+}
+
+static const char *
+default_user(void)
+{
+    return getpwnam(PREFERRED_USER) != NULL ? PREFERRED_USER : FALLBACK_USER;
+}
+
+struct acme_settings *
+acme_settings_new(const struct acme_scope *global, const char *default_helper,
+    struct acme_error *err)
+{
+    struct acme_settings *settings = calloc(1, sizeof(*settings));
+    const char *user = text_of(NULL, global, ACME_DIRECTIVE_USER, NULL);
+
+    if (settings == NULL) {
+        acme_fail_memory(err);
+        return NULL;
+    }
+    set_numbers(settings, global);
+    settings->state_path = strdup(text_of(NULL, global,
+        ACME_DIRECTIVE_STATE_PATH, DEFAULT_STATE_PATH));
+    settings->helper = strdup(text_of(NULL, global, ACME_DIRECTIVE_HELPER,
+        default_helper));
+    settings->user = strdup(user != NULL ? user : default_user());
+    if (settings->state_path == NULL || settings->helper == NULL
+        || settings->user == NULL || !set_contacts(settings, global)) {
+        acme_settings_free(settings);
+        acme_fail_memory(err);
+        return NULL;
+    }
+    return settings;
+}
+
+static void
+free_texts(char **texts, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        free(texts[i]);
+    }
+    free(texts);
+}
+
+static void
+free_cert(struct acme_settings_cert *cert)
+{
+    free_texts(cert->names, cert->name_count);
+    free(cert->folder);
+    free(cert->where);
+}
+
+void
+acme_settings_free(struct acme_settings *settings)
+{
+    if (settings == NULL) {
+        return;
+    }
+    for (size_t i = 0; i < settings->ca_count; i++) {
+        free(settings->cas[i].name);
+        free(settings->cas[i].url);
+        free(settings->cas[i].trust_file);
+    }
+    for (size_t i = 0; i < settings->cert_count; i++) {
+        free_cert(&settings->certs[i]);
+    }
+    free_texts(settings->contacts, settings->contact_count);
+    free(settings->cas);
+    free(settings->certs);
+    free(settings->state_path);
+    free(settings->user);
+    free(settings->helper);
+    free(settings->server);
+    free(settings->log_path);
+    free(settings);
+}
+
+/* ---- CAs */
+
+static bool
+same_text(const char *a, const char *b)
+{
+    return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
+}
+
+static bool
+append_ca(struct acme_settings *settings, const char *argument,
+    const char *url, const char *trust_file, struct acme_error *err)
+{
+    struct acme_settings_ca *cas = reallocarray(settings->cas,
+        settings->ca_count + 1, sizeof(*cas));
+    struct acme_settings_ca *ca;
+    char name[256];
+
+    if (cas == NULL) {
+        return acme_fail_memory(err);
+    }
+    settings->cas = cas;
+    ca = &cas[settings->ca_count++];
+    memset(ca, 0, sizeof(*ca));
+    if (!acme_ca_name(argument, name, sizeof(name))) {
+        return acme_fail(err, ACME_MISCONFIG, "acme_ca: the host is too long");
+    }
+    ca->name = strdup(name);
+    ca->url = strdup(url);
+    ca->trust_file = trust_file != NULL ? strdup(trust_file) : NULL;
+    return (ca->name != NULL && ca->url != NULL
+        && (trust_file == NULL || ca->trust_file != NULL))
+        || acme_fail_memory(err);
+}
+
+/* One account a directory: two trust files for the same URL are a mistake. */
+static bool
+find_ca(struct acme_settings *settings, const struct acme_scope *global,
+    const struct acme_scope *server, size_t *index, struct acme_error *err)
+{
+    const char *argument = text_of(server, global, ACME_DIRECTIVE_CA,
+        DEFAULT_CA);
+    const char *trust_file = text_of(server, global,
+        ACME_DIRECTIVE_CA_CERTIFICATE, NULL);
+    const char *url = acme_ca_url(argument, err);
+
+    if (url == NULL) {
+        return acme_while(err, "acme_ca");
+    }
+    for (*index = 0; *index < settings->ca_count; (*index)++) {
+        const struct acme_settings_ca *ca = &settings->cas[*index];
+
+        if (strcmp(ca->url, url) == 0) {
+            return same_text(ca->trust_file, trust_file)
+                || acme_fail(err, ACME_MISCONFIG, "acme_ca_certificate "
+                    "differs from that of another server with acme_ca %s",
+                    argument);
+        }
+    }
+    return append_ca(settings, argument, url, trust_file, err);
+}
+
+/* ---- names */
+
+static bool
+has_name(const struct acme_settings_cert *cert, const char *name)
+{
+    for (size_t i = 0; i < cert->name_count; i++) {
+        if (strcmp(cert->names[i], name) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool
+add_name(struct acme_settings_cert *cert, const char *lower,
+    struct acme_error *err)
+{
+    if (has_name(cert, lower)) {
+        return true;
+    }
+    if (cert->name_count == ACME_NAMES_MAX) {
+        return acme_fail(err, ACME_MISCONFIG, "more than %d names in one "
+            "certificate: split them into several servers", ACME_NAMES_MAX);
+    }
+    cert->names[cert->name_count] = strdup(lower);
+    if (cert->names[cert->name_count] == NULL) {
+        return acme_fail_memory(err);
+    }
+    cert->name_count++;
+    return true;
+}
+
+/* The names of the server, those that cannot be certified left out. */
+static bool
+add_server_names(struct acme_settings_cert *cert, const char *const *names,
+    size_t name_count, acme_settings_warn warn, void *warn_ctx,
+    struct acme_error *err)
+{
+    char lower[ACME_NAME_MAX + 1];
+
+    for (size_t i = 0; i < name_count; i++) {
+        struct acme_error why;
+
+        if (!acme_name_check(names[i], lower, &why)) {
+            /* an empty name is what a server without names has */
+            if (names[i][0] != '\0' || name_count > 1) {
+                acme_while(&why, "acme_domain leaves out a name of the "
+                    "server");
+                warn(warn_ctx, why.text);
+            }
+            continue;
+        }
+        if (!add_name(cert, lower, err)) {
+            return false;
+        }
+    }
+    return cert->name_count > 0 || acme_fail(err, ACME_MISCONFIG,
+        "acme_domain finds no name for the certificate: give the server a "
+        "name, or write the names behind acme_domain");
+}
+
+static bool
+add_argument_names(struct acme_settings_cert *cert,
+    const struct acme_scope_value *value, struct acme_error *err)
+{
+    char lower[ACME_NAME_MAX + 1];
+
+    for (size_t i = 0; i < value->argc; i++) {
+        if (!acme_name_check(value->argv[i], lower, err)
+            || !add_name(cert, lower, err)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* ---- certificates */
+
+static bool
+same_cert(const struct acme_settings_cert *a,
+    const struct acme_settings_cert *b)
+{
+    if (a->ca != b->ca || a->key_type != b->key_type
+        || a->name_count != b->name_count) {
+        return false;
+    }
+    for (size_t i = 0; i < a->name_count; i++) {
+        if (!has_name(a, b->names[i])) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Take the certificate over, or find the one that is the same. */
+static bool
+place_cert(struct acme_settings *settings, struct acme_settings_cert *cert,
+    size_t *cert_out, struct acme_error *err)
+{
+    struct acme_settings_cert *certs;
+
+    for (size_t i = 0; i < settings->cert_count; i++) {
+        if (same_cert(&settings->certs[i], cert)) {
+            *cert_out = i;
+            free_cert(cert);
+            return true;
+        }
+    }
+    certs = reallocarray(settings->certs, settings->cert_count + 1,
+        sizeof(*certs));
+    if (certs == NULL) {
+        free_cert(cert);
+        return acme_fail_memory(err);
+    }
+    settings->certs = certs;
+    *cert_out = settings->cert_count;
+    certs[settings->cert_count++] = *cert;
+    return true;
+}
+
+bool
+acme_settings_add_server(struct acme_settings *settings,
+    const struct acme_scope *global, const struct acme_scope *server,
+    const char *const *names, size_t name_count, acme_settings_warn warn,
+    void *warn_ctx, size_t *cert_out, struct acme_error *err)
+{
+    const struct acme_scope_value *domain = acme_scope_value(server, NULL,
+        ACME_DIRECTIVE_DOMAIN);
+    struct acme_settings_cert cert = { 0 };
+    bool ok;
+
+    cert.key_type = acme_key_type_of(text_of(server, global,
+        ACME_DIRECTIVE_KEY, "ecdsa:256"));
+    cert.names = calloc(ACME_NAMES_MAX, sizeof(*cert.names));
+    cert.where = strdup(domain->where);
+    if (cert.names == NULL || cert.where == NULL) {
+        free_cert(&cert);
+        return acme_fail_memory(err);
+    }
+    ok = domain->argc > 0 ? add_argument_names(&cert, domain, err)
+        : add_server_names(&cert, names, name_count, warn, warn_ctx, err);
+    ok = ok && find_ca(settings, global, server, &cert.ca, err);
+    if (!ok) {
+        free_cert(&cert);
+        return false;
+    }
+    return place_cert(settings, &cert, cert_out, err);
+}
+
+/* ---- the check of the whole */
+
+static bool
+check_terms(const struct acme_settings *settings, struct acme_error *err)
+{
+    return settings->accept_terms || acme_fail(err, ACME_MISCONFIG,
+        "acme_domain needs \"acme_accept_terms on;\" in the http block: by "
+        "that line you agree to the terms of service of the CA (%s), which "
+        "its directory %s links to", settings->cas[0].name,
+        settings->cas[0].url);
+}
+
+static bool
+check_helper(const struct acme_settings *settings, struct acme_error *err)
+{
+    struct stat info;
+
+    if (stat(settings->helper, &info) != 0) {
+        return acme_fail_sys(err, "acme_helper \"%s\"", settings->helper);
+    }
+    if (!S_ISREG(info.st_mode) || access(settings->helper, X_OK) != 0) {
+        return acme_fail(err, ACME_MISCONFIG,
+            "acme_helper \"%s\" is not an executable file", settings->helper);
+    }
+    return true;
+}
+
+static bool
+check_user(const struct acme_settings *settings, struct acme_error *err)
+{
+    const struct passwd *entry;
+
+    if (geteuid() != 0) {
+        return true;
+    }
+    entry = getpwnam(settings->user);
+    if (entry == NULL) {
+        return acme_fail(err, ACME_MISCONFIG, "acme_user: there is no user "
+            "\"%s\" on this machine", settings->user);
+    }
+    return entry->pw_uid != 0 || acme_fail(err, ACME_MISCONFIG,
+        "acme_user: \"%s\" is root; name an unprivileged user",
+        settings->user);
+}
+
+static bool
+check_trust_file(const char *path, struct acme_error *err)
+{
+    char text[64 * 1024];
+    int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+    ssize_t len;
+
+    if (fd < 0) {
+        return acme_fail_sys(err, "acme_ca_certificate \"%s\"", path);
+    }
+    len = read(fd, text, sizeof(text) - 1);
+    if (len < 0) {
+        acme_fail_sys(err, "acme_ca_certificate \"%s\"", path);
+        close(fd);
+        return false;
+    }
+    close(fd);
+    text[len] = '\0';
+    return strstr(text, "-----BEGIN ") != NULL || acme_fail(err,
+        ACME_MISCONFIG, "acme_ca_certificate \"%s\" holds no certificate in "
+        "PEM form", path);
+}
+
+bool
+acme_settings_check(const struct acme_settings *settings,
+    struct acme_error *err)
+{
+    if (settings->cert_count == 0) {
+        return true;
+    }
+    if (!check_terms(settings, err) || !check_helper(settings, err)
+        || !check_user(settings, err)) {
+        return false;
+    }
+    for (size_t i = 0; i < settings->ca_count; i++) {
+        const char *path = settings->cas[i].trust_file;
+
+        if (path != NULL && !check_trust_file(path, err)) {
+            return false;
+        }
+    }
+    return true;
+}

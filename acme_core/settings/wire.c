@@ -1,0 +1,285 @@
+/*
+ * The settings as bytes for the helper: a version, then texts that each end
+ * in NUL, in the order of the model; numbers in decimal. Not JSON, because
+ * this is linked into the server, which parses none.
+ */
+
+#include "settings/settings.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "settings/name.h"
+
+#define VERSION "acme-settings 1"
+
+enum { CAS_MAX = 1000, CERTS_MAX = 100000, CONTACTS_MAX = 10,
+    TEXT_MAX = 4096 };
+
+/* ---- writing */
+
+static bool
+put(struct acme_buffer *wire, const char *text)
+{
+    return acme_buffer_add(wire, text, strlen(text) + 1);
+}
+
+static bool
+put_number(struct acme_buffer *wire, unsigned long number)
+{
+    char text[24];
+
+    snprintf(text, sizeof(text), "%lu", number);
+    return put(wire, text);
+}
+
+/* An absent text is an empty one; none of ours is empty. */
+static bool
+put_optional(struct acme_buffer *wire, const char *text)
+{
+    return put(wire, text != NULL ? text : "");
+}
+
+static bool
+put_texts(struct acme_buffer *wire, char *const *texts, size_t count)
+{
+    bool ok = put_number(wire, count);
+
+    for (size_t i = 0; ok && i < count; i++) {
+        ok = put(wire, texts[i]);
+    }
+    return ok;
+}
+
+static bool
+put_ca(struct acme_buffer *wire, const struct acme_settings_ca *ca)
+{
+    return put(wire, ca->name) && put(wire, ca->url)
+        && put_optional(wire, ca->trust_file);
+}
+
+static bool
+put_cert(struct acme_buffer *wire, const struct acme_settings_cert *cert)
+{
+    return put_texts(wire, cert->names, cert->name_count)
+        && put(wire, acme_key_type_name(cert->key_type))
+        && put_number(wire, cert->ca) && put_optional(wire, cert->folder)
+        && put_optional(wire, cert->where);
+}
+
+static bool
+put_all(const struct acme_settings *settings, struct acme_buffer *wire)
+{
+    bool ok = put(wire, VERSION) && put_number(wire, settings->accept_terms)
+        && put_texts(wire, settings->contacts, settings->contact_count)
+        && put(wire, settings->state_path) && put(wire, settings->user)
+        && put(wire, settings->helper)
+        && put_number(wire, settings->port_http)
+        && put_number(wire, settings->port_https)
+        && put_number(wire, settings->reload)
+        && put_number(wire, settings->reload_delay_s)
+        && put_optional(wire, settings->server)
+        && put_optional(wire, settings->log_path)
+        && put_number(wire, (unsigned long) settings->log_level)
+        && put_number(wire, settings->ca_count);
+
+    for (size_t i = 0; ok && i < settings->ca_count; i++) {
+        ok = put_ca(wire, &settings->cas[i]);
+    }
+    ok = ok && put_number(wire, settings->cert_count);
+    for (size_t i = 0; ok && i < settings->cert_count; i++) {
+        ok = put_cert(wire, &settings->certs[i]);
+    }
+    return ok;
+}
+
+bool
+acme_settings_write(const struct acme_settings *settings,
+    struct acme_buffer *wire, struct acme_error *err)
+{
+    return put_all(settings, wire)
+        || acme_fail(err, ACME_LOCAL, "no memory for the settings");
+}
+
+/* ---- reading */
+
+struct reader {
+    struct acme_bytes rest;
+    bool broken;
+};
+
+/* The next text, borrowed; "" and .broken when there is none. */
+static const char *
+get(struct reader *reader)
+{
+    const char *text = (const char *) reader->rest.at;
+    size_t len = reader->rest.len > 0
+        ? strnlen(text, reader->rest.len) : 0;
+
+    if (reader->broken || len >= reader->rest.len || len > TEXT_MAX) {
+        reader->broken = true;
+        return "";
+    }
+    reader->rest.at += len + 1;
+    reader->rest.len -= len + 1;
+    return text;
+}
+
+static unsigned long
+get_number(struct reader *reader, unsigned long max)
+{
+    const char *text = get(reader);
+    unsigned long number;
+
+    if (text[0] == '\0' || strlen(text) > 10
+        || strspn(text, "0123456789") != strlen(text)) {
+        reader->broken = true;
+        return 0;
+    }
+    number = strtoul(text, NULL, 10);
+    if (number > max) {
+        reader->broken = true;
+        return 0;
+    }
+    return number;
+}
+
+static char *
+get_copy(struct reader *reader)
+{
+    const char *text = get(reader);
+    char *copy = reader->broken ? NULL : strdup(text);
+
+    if (copy == NULL) {
+        reader->broken = true;
+    }
+    return copy;
+}
+
+static char *
+get_optional(struct reader *reader)
+{
+    char *copy = get_copy(reader);
+
+    if (copy != NULL && copy[0] == '\0') {
+        free(copy);
+        return NULL;
+    }
+    return copy;
+}
+
+static void
+get_texts(struct reader *reader, size_t max, char ***texts, size_t *count)
+{
+    unsigned long wanted = get_number(reader, max);
+
+    *texts = calloc(wanted + 1, sizeof(**texts));
+    if (*texts == NULL) {
+        reader->broken = true;
+        return;
+    }
+    for (unsigned long i = 0; i < wanted && !reader->broken; i++) {
+        (*texts)[i] = get_copy(reader);
+        *count += (*texts)[i] != NULL;
+    }
+}
+
+static void
+get_cas(struct reader *reader, struct acme_settings *settings)
+{
+    unsigned long count = get_number(reader, CAS_MAX);
+
+    settings->cas = calloc(count + 1, sizeof(*settings->cas));
+    if (settings->cas == NULL) {
+        reader->broken = true;
+        return;
+    }
+    for (unsigned long i = 0; i < count && !reader->broken; i++) {
+        struct acme_settings_ca *ca = &settings->cas[settings->ca_count++];
+
+        ca->name = get_copy(reader);
+        ca->url = get_copy(reader);
+        ca->trust_file = get_optional(reader);
+    }
+}
+
+static void
+get_cert(struct reader *reader, const struct acme_settings *settings,
+    struct acme_settings_cert *cert)
+{
+    char lower[ACME_NAME_MAX + 1];
+    struct acme_error err;
+
+    get_texts(reader, ACME_NAMES_MAX, &cert->names, &cert->name_count);
+    cert->key_type = acme_key_type_of(get(reader));
+    cert->ca = get_number(reader, CAS_MAX);
+    cert->folder = get_optional(reader);
+    cert->where = get_optional(reader);
+    if (cert->name_count == 0 || cert->key_type == ACME_KEY_NONE
+        || cert->ca >= settings->ca_count || cert->folder == NULL) {
+        reader->broken = true;
+    }
+    for (size_t i = 0; i < cert->name_count && !reader->broken; i++) {
+        reader->broken = !acme_name_check(cert->names[i], lower, &err);
+    }
+}
+
+static void
+get_certs(struct reader *reader, struct acme_settings *settings)
+{
+    unsigned long count = get_number(reader, CERTS_MAX);
+
+    settings->certs = calloc(count + 1, sizeof(*settings->certs));
+    if (settings->certs == NULL) {
+        reader->broken = true;
+        return;
+    }
+    for (unsigned long i = 0; i < count && !reader->broken; i++) {
+        get_cert(reader, settings, &settings->certs[settings->cert_count++]);
+    }
+}
+
+static void
+get_all(struct reader *reader, struct acme_settings *settings)
+{
+    settings->accept_terms = get_number(reader, 1);
+    get_texts(reader, CONTACTS_MAX, &settings->contacts,
+        &settings->contact_count);
+    settings->state_path = get_copy(reader);
+    settings->user = get_copy(reader);
+    settings->helper = get_copy(reader);
+    settings->port_http = (unsigned) get_number(reader, 65535);
+    settings->port_https = (unsigned) get_number(reader, 65535);
+    settings->reload = get_number(reader, 1);
+    settings->reload_delay_s = (unsigned) get_number(reader, 3600);
+    settings->server = get_optional(reader);
+    settings->log_path = get_optional(reader);
+    settings->log_level = (int) get_number(reader, 100);
+    get_cas(reader, settings);
+    get_certs(reader, settings);
+}
+
+struct acme_settings *
+acme_settings_read(struct acme_bytes wire, struct acme_error *err)
+{
+    struct acme_settings *settings = calloc(1, sizeof(*settings));
+    struct reader reader = { .rest = wire };
+
+    if (settings == NULL) {
+        acme_fail_memory(err);
+        return NULL;
+    }
+    if (strcmp(get(&reader), VERSION) != 0) {
+        acme_settings_free(settings);
+        acme_fail(err, ACME_PEER_BROKE, "settings of another version");
+        return NULL;
+    }
+    get_all(&reader, settings);
+    if (reader.broken || reader.rest.len != 0) {
+        acme_settings_free(settings);
+        acme_fail(err, ACME_PEER_BROKE, "malformed settings");
+        return NULL;
+    }
+    return settings;
+}

@@ -1,0 +1,330 @@
+/*
+ * Generations: a key and its chain, immutable once they have a number, and
+ * the link that says which one is live. The link is read once and the pair
+ * then by the generation's own path: following it twice can tear the pair.
+ */
+
+#include "store/store.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "store/durable.h"
+#include "store/internal.h"
+#include "store/path.h"
+
+#define NEW_FOLDER ".new"
+#define CHAIN_FILE "fullchain.pem"
+#define KEY_FILE "privkey.pem"
+#define META_FILE "meta.json"
+#define ENTRY_FILE "entry"
+
+enum { KEPT = 3, YOUNG_S = 3600, NUMBERS_MAX = 1000 };
+
+/* ---- numbers */
+
+/* The number a generation's folder is called by, or 0. */
+static unsigned
+number_of(const char *name)
+{
+    char *end;
+    unsigned long number;
+
+    if (name[0] < '1' || name[0] > '9' || strlen(name) > 9) {
+        return 0;
+    }
+    number = strtoul(name, &end, 10);
+    return *end == '\0' ? (unsigned) number : 0;
+}
+
+static int
+descending(const void *a, const void *b)
+{
+    unsigned left = *(const unsigned *) a, right = *(const unsigned *) b;
+
+    return left < right ? 1 : left > right ? -1 : 0;
+}
+
+/* All numbers of a folder, highest first. */
+static size_t
+list_numbers(int folder_fd, unsigned numbers[NUMBERS_MAX])
+{
+    int fd = openat(folder_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
+    struct dirent *entry;
+    size_t count = 0;
+
+    if (dir == NULL) {
+        if (fd >= 0) {
+            close(fd);
+        }
+        return 0;
+    }
+    while (count < NUMBERS_MAX && (entry = readdir(dir)) != NULL) {
+        unsigned number = number_of(entry->d_name);
+
+        if (number > 0) {
+            numbers[count++] = number;
+        }
+    }
+    closedir(dir);
+    qsort(numbers, count, sizeof(*numbers), descending);
+    return count;
+}
+
+/* ---- writing */
+
+static bool
+write_files(int fd, struct acme_bytes chain_pem, struct acme_bytes key_pem,
+    struct acme_bytes meta_json, struct acme_error *err)
+{
+    return acme_durable_write(fd, CHAIN_FILE, chain_pem, 0600, err)
+        && acme_durable_write(fd, KEY_FILE, key_pem, 0600, err)
+        && acme_durable_write(fd, META_FILE, meta_json, 0600, err);
+}
+
+/* Whole, synced, and under its number; nothing points at it yet. */
+static bool
+write_generation(int folder_fd, unsigned number, struct acme_bytes chain_pem,
+    struct acme_bytes key_pem, struct acme_bytes meta_json,
+    struct acme_error *err)
+{
+    struct acme_error ignored;
+    char name[16];
+    bool ok;
+    int fd;
+
+    snprintf(name, sizeof(name), "%u", number);
+    if (!acme_durable_remove(folder_fd, NEW_FOLDER, err)
+        || !acme_durable_mkdir(folder_fd, NEW_FOLDER, 0700, err)) {
+        return false;
+    }
+    fd = acme_path_open(folder_fd, NEW_FOLDER, err);
+    if (fd < 0) {
+        return false;
+    }
+    ok = write_files(fd, chain_pem, key_pem, meta_json, err);
+    close(fd);
+    ok = ok && acme_durable_rename(folder_fd, NEW_FOLDER, folder_fd, name,
+        err);
+    if (!ok) {
+        acme_durable_remove(folder_fd, NEW_FOLDER, &ignored);
+    }
+    return ok;
+}
+
+static bool
+flip(struct acme_store *store, const char *folder, unsigned number,
+    struct acme_error *err)
+{
+    char target[ACME_FOLDER_MAX + 32];
+    int live_fd = acme_path_open(store->fd, "live", err);
+    bool ok;
+
+    if (live_fd < 0) {
+        return false;
+    }
+    snprintf(target, sizeof(target), "../certs/%s/%u", folder, number);
+    ok = acme_durable_link(live_fd, folder, target, err);
+    close(live_fd);
+    return ok;
+}
+
+/*
+ * A generation stopped being live when its successor was made, so the age of
+ * the successor's folder decides. One from the future (the clock was set
+ * back) counts as young.
+ */
+static void
+prune(int folder_fd, int64_t now)
+{
+    unsigned numbers[NUMBERS_MAX];
+    size_t count = list_numbers(folder_fd, numbers);
+    struct acme_error ignored;
+    struct stat successor;
+    char name[16];
+
+    for (size_t i = KEPT; i < count; i++) {
+        snprintf(name, sizeof(name), "%u", numbers[i - 1]);
+        if (fstatat(folder_fd, name, &successor, AT_SYMLINK_NOFOLLOW) != 0
+            || successor.st_mtime + YOUNG_S > now) {
+            continue;
+        }
+        snprintf(name, sizeof(name), "%u", numbers[i]);
+        acme_durable_remove(folder_fd, name, &ignored);
+    }
+}
+
+bool
+acme_store_install(struct acme_store *store, const char *folder,
+    struct acme_bytes entry, struct acme_bytes chain_pem,
+    struct acme_bytes key_pem, struct acme_bytes meta_json, int64_t now,
+    unsigned *number_out, struct acme_error *err)
+{
+    unsigned numbers[NUMBERS_MAX];
+    unsigned number = 1;
+    int fd = acme_store_certs_folder(store, folder, err);
+    bool ok;
+
+    if (fd < 0) {
+        return false;
+    }
+    if (list_numbers(fd, numbers) > 0) {
+        number = numbers[0] + 1;
+    }
+    ok = acme_durable_write(fd, ENTRY_FILE, entry, 0600, err)
+        && write_generation(fd, number, chain_pem, key_pem, meta_json, err)
+        && flip(store, folder, number, err);
+    if (ok) {
+        *number_out = number;
+        prune(fd, now);
+    } else {
+        acme_while(err, "certs/%s", folder);
+    }
+    close(fd);
+    return ok;
+}
+
+bool
+acme_store_entry_write(struct acme_store *store, const char *folder,
+    struct acme_bytes entry, struct acme_error *err)
+{
+    struct acme_buffer present = ACME_BUFFER(ACME_STORE_FILE_MAX);
+    int fd = acme_store_certs_folder(store, folder, err);
+    bool ok;
+
+    if (fd < 0) {
+        return false;
+    }
+    ok = (acme_durable_read(fd, ENTRY_FILE, &present, err)
+            && acme_bytes_equal(acme_buffer_bytes(&present), entry))
+        || acme_durable_write(fd, ENTRY_FILE, entry, 0600, err);
+    acme_buffer_free(&present);
+    close(fd);
+    return ok;
+}
+
+/* ---- reading */
+
+/* The number that live/<folder> points at, by its text alone. */
+static bool
+read_link(int state_fd, const char *folder, unsigned *number_out,
+    struct acme_error *err)
+{
+    char target[ACME_FOLDER_MAX + 32], start[ACME_FOLDER_MAX + 16];
+    int live_fd = acme_path_open(state_fd, "live", err);
+    ssize_t len;
+
+    if (live_fd < 0) {
+        return false;
+    }
+    len = readlinkat(live_fd, folder, target, sizeof(target) - 1);
+    if (len < 0) {
+        acme_fail_sys(err, "live/%s", folder);
+        close(live_fd);
+        return false;
+    }
+    close(live_fd);
+    target[len] = '\0';
+    snprintf(start, sizeof(start), "../certs/%s/", folder);
+    *number_out = strncmp(target, start, strlen(start)) == 0
+        ? number_of(target + strlen(start)) : 0;
+    return *number_out > 0 || acme_fail(err, ACME_LOCAL, "live/%s does not "
+        "point to a generation of ../certs/%s", folder, folder);
+}
+
+static int
+open_generation(int state_fd, const char *folder, unsigned number,
+    struct acme_error *err)
+{
+    char name[16];
+    int certs_fd, folder_fd = -1, fd = -1;
+
+    snprintf(name, sizeof(name), "%u", number);
+    certs_fd = acme_path_open(state_fd, "certs", err);
+    if (certs_fd >= 0) {
+        folder_fd = acme_path_open(certs_fd, folder, err);
+        close(certs_fd);
+    }
+    if (folder_fd >= 0) {
+        fd = acme_path_open(folder_fd, name, err);
+        close(folder_fd);
+    }
+    if (fd < 0 && err->sys == ENOENT) {
+        /* not "no certificate yet": the link points into nothing */
+        err->sys = EIO;
+    }
+    return fd;
+}
+
+bool
+acme_store_live_read(const char *state_path, const char *folder,
+    char *path_out, size_t path_size, struct acme_buffer *chain_pem,
+    struct acme_buffer *key_pem, struct acme_error *err)
+{
+    unsigned number;
+    int state_fd, fd;
+    bool ok;
+    int len;
+
+    if (!acme_path_check(folder, err)) {
+        return false;
+    }
+    state_fd = acme_path_open_state(state_path, err);
+    if (state_fd < 0) {
+        return false;
+    }
+    if (!read_link(state_fd, folder, &number, err)) {
+        close(state_fd);
+        return false;
+    }
+    fd = open_generation(state_fd, folder, number, err);
+    close(state_fd);
+    if (fd < 0) {
+        return false;
+    }
+    ok = acme_durable_read(fd, CHAIN_FILE, chain_pem, err)
+        && acme_durable_read(fd, KEY_FILE, key_pem, err);
+    close(fd);
+    if (!ok) {
+        err->sys = err->sys == ENOENT ? EIO : err->sys;
+        return acme_while(err, "certs/%s/%u", folder, number);
+    }
+    len = snprintf(path_out, path_size, "%s/certs/%s/%u", state_path, folder,
+        number);
+    return (len > 0 && (size_t) len < path_size)
+        || acme_fail(err, ACME_LOCAL, "acme_state_path is too long");
+}
+
+bool
+acme_store_entry_read(const char *state_path, const char *folder,
+    struct acme_buffer *entry, struct acme_error *err)
+{
+    int state_fd, certs_fd = -1, fd = -1;
+    bool ok;
+
+    if (!acme_path_check(folder, err)) {
+        return false;
+    }
+    state_fd = acme_path_open_state(state_path, err);
+    if (state_fd >= 0) {
+        certs_fd = acme_path_open(state_fd, "certs", err);
+        close(state_fd);
+    }
+    if (certs_fd >= 0) {
+        fd = acme_path_open(certs_fd, folder, err);
+        close(certs_fd);
+    }
+    if (fd < 0) {
+        return false;
+    }
+    ok = acme_durable_read(fd, ENTRY_FILE, entry, err);
+    close(fd);
+    return ok;
+}

@@ -1,0 +1,17 @@
+/* What the files of store/ share; no other folder includes it. */
+
+#ifndef ACME_STORE_INTERNAL_H
+#define ACME_STORE_INTERNAL_H
+
+#include "store/store.h"
+
+struct acme_store {
+    int fd;        /* of acme_state_path */
+    int lock_fd;   /* or -1 */
+};
+
+/* Open certs/<folder>, made when it is missing. */
+int acme_store_certs_folder(struct acme_store *store, const char *folder,
+    struct acme_error *err);
+
+#endif

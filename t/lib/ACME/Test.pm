@@ -1,0 +1,355 @@
+package ACME::Test;
+
+# One test's own world: a temporary directory, ports nobody else uses, the
+# processes it started, and the promise that all of it is gone at the end.
+#
+#   my $t     = ACME::Test->new;
+#   my $ca    = $t->pebble;
+#   my $nginx = $t->nginx(ca => $ca, servers => '...')->start;
+#   ...
+#   $t->done;
+#
+# Every process of a test has its standard error in the test's directory.
+# That is how they are found again, whoever their parent is by then.
+
+use strict;
+use warnings;
+
+use Cwd qw(abs_path);
+use Exporter qw(import);
+use Fcntl qw(:flock);
+use File::Basename qw(dirname);
+use File::Path qw(remove_tree);
+use File::Temp qw(tempdir);
+use IO::Socket::INET;
+use POSIX qw(WNOHANG);
+use Test::More;
+use Time::HiRes qw(sleep time);
+
+use ACME::Test::Nginx;
+use ACME::Test::Pebble;
+use ACME::Test::Proxy;
+
+our @EXPORT = (@Test::More::EXPORT,
+    qw(wait_for slurp spew curl handshake seconds));
+
+our $root = abs_path(dirname(__FILE__) . '/../../..');
+
+# Generous: a bound for a hung test, never a measurement.
+our $patience = 90;
+
+my @worlds;
+
+sub new {
+    my ($class, %need) = @_;
+    my $self;
+
+    for my $tool (qw(nginx pebble openssl curl)) {
+        plan(skip_all => "$tool is not installed") if !tool($tool);
+    }
+    plan(skip_all => 'this test must run as root') if $need{root} && $> != 0;
+
+    umask 022;
+    my $dir = tempdir('acme-test-XXXXXX', TMPDIR => 1);
+    chmod 0755, $dir;   # the agent is another user
+    $self = bless { dir => abs_path($dir), ports => {}, locks => [],
+        children => [], logs => [], owner => $$ }, $class;
+    push @worlds, $self;
+    return $self;
+}
+
+# ---- pieces
+
+sub pebble {
+    my ($self, %options) = @_;
+    return ACME::Test::Pebble->new($self, %options)->start;
+}
+
+sub nginx {
+    my ($self, %options) = @_;
+    return $self->{nginx} = ACME::Test::Nginx->new($self, %options);
+}
+
+# A counting proxy; see ACME::Test::Proxy.
+sub proxy {
+    my ($self, %options) = @_;
+    return ACME::Test::Proxy->new($self, %options);
+}
+
+# ---- directory and ports
+
+sub path {
+    my ($self, $name) = @_;
+    return "$self->{dir}/$name";
+}
+
+# A port with a name: the same one whenever it is asked for. It lies below
+# the range of outgoing connections, and a lock keeps other tests off it.
+sub port {
+    my ($self, $name) = @_;
+    return $self->{ports}{$name} ||= $self->_reserve;
+}
+
+sub _reserve {
+    my ($self) = @_;
+    my $locks = ($ENV{TMPDIR} || '/tmp') . "/acme-test-ports-$>";
+
+    mkdir $locks, 0700;
+    for (1 .. 1000) {
+        my $port = 12000 + int rand 18000;
+        open my $lock, '>>', "$locks/$port" or die "$locks/$port: $!";
+        next if !flock $lock, LOCK_EX | LOCK_NB;
+        my $probe = IO::Socket::INET->new(Listen => 1, ReuseAddr => 1,
+            LocalAddr => '0.0.0.0', LocalPort => $port) or next;
+        close $probe;
+        push @{ $self->{locks} }, $lock;
+        return $port;
+    }
+    die 'no free port';
+}
+
+# ---- processes
+
+# Start a program, its output in a log file of ours. Returns the pid.
+sub spawn {
+    my ($self, $name, @command) = @_;
+    my $log = $self->path("$name.log");
+    my $pid = fork;
+
+    die "fork: $!" if !defined $pid;
+    if ($pid == 0) {
+        $self->_become($log, @command);
+    }
+    push @{ $self->{children} }, $pid;
+    $self->watch_log($log);
+    return $pid;
+}
+
+sub _become {
+    my ($self, $log, @command) = @_;
+
+    open STDIN, '<', '/dev/null';
+    open STDOUT, '>>', $log;
+    open STDERR, '>&', \*STDOUT;
+    chdir $self->{dir};
+    exec { $command[0] } @command or POSIX::_exit(127);
+}
+
+# A log to show when the test fails.
+sub watch_log {
+    my ($self, $log) = @_;
+    push @{ $self->{logs} }, $log if !grep { $_ eq $log } @{ $self->{logs} };
+}
+
+# Run a child's code in a process of its own until the test ends.
+sub spawn_code {
+    my ($self, $name, $code) = @_;
+    my $log = $self->path("$name.log");
+    my $pid = fork;
+
+    die "fork: $!" if !defined $pid;
+    if ($pid == 0) {
+        $SIG{$_} = 'DEFAULT' for qw(INT TERM);
+        open STDIN, '<', '/dev/null';
+        open STDOUT, '>>', $log;
+        open STDERR, '>&', \*STDOUT;
+        eval { $code->(); 1 } or print STDERR $@;
+        POSIX::_exit(0);
+    }
+    push @{ $self->{children} }, $pid;
+    $self->watch_log($log);
+    return $pid;
+}
+
+# Run a command to its end; returns its exit status and all it printed.
+sub run {
+    my ($self, @command) = @_;
+    my $out = $self->path("run-$$-" . ++$self->{runs});
+    my $pid = fork;
+
+    die "fork: $!" if !defined $pid;
+    if ($pid == 0) {
+        $self->_become($out, @command);
+    }
+    waitpid $pid, 0;
+    my $status = $?;
+    my $text = slurp($out);
+    unlink $out;
+    return ($status, $text);
+}
+
+sub stop_child {
+    my ($self, $pid, $signal) = @_;
+
+    kill $signal || 'TERM', $pid;
+    if (!wait_for(sub { waitpid($pid, WNOHANG) != 0 }, 10)) {
+        kill 'KILL', $pid;
+        waitpid $pid, 0;
+    }
+    @{ $self->{children} } = grep { $_ != $pid } @{ $self->{children} };
+}
+
+# The processes whose standard error lies in our directory.
+sub processes {
+    my ($self) = @_;
+    my @found;
+
+    for my $proc (glob '/proc/[0-9]*') {
+        my $stderr = readlink "$proc/fd/2" or next;
+        next if index($stderr, "$self->{dir}/") != 0;
+        my ($pid) = $proc =~ /(\d+)$/;
+        my $title = slurp("$proc/cmdline");
+        next if $pid == $$ || $title eq '';   # a zombie has no title
+        $title =~ tr/\0/ /;
+        push @found, { pid => $pid, title => $title };
+    }
+    return @found;
+}
+
+# ---- the end
+
+# Stop everything, check what must hold after every test, and close the plan.
+sub done {
+    my ($self) = @_;
+
+    if ($self->{nginx}) {
+        $self->{nginx}->stop;
+        ok(wait_for(sub { !$self->{nginx}->helpers }, $patience),
+            'no helper is left');
+        $self->{nginx}->check_logs;
+    }
+    done_testing();
+}
+
+sub _end {
+    my ($self, $failed) = @_;
+
+    for my $signal (qw(TERM KILL KILL)) {
+        my @left = map { $_->{pid} } $self->processes;
+        push @left, @{ $self->{children} };
+        last if !@left;
+        kill $signal, @left;
+        wait_for(sub {
+            1 while waitpid(-1, WNOHANG) > 0;
+            @{ $self->{children} } = grep { kill 0, $_ }
+                @{ $self->{children} };
+            return !$self->processes && !@{ $self->{children} };
+        }, 5);
+    }
+    $self->_show_logs if $failed;
+    if ($ENV{ACME_TEST_KEEP}) {
+        print STDERR "# kept: $self->{dir}\n";
+    } else {
+        remove_tree($self->{dir}, { error => \my $ignored });
+    }
+}
+
+sub _show_logs {
+    my ($self) = @_;
+
+    for my $log (@{ $self->{logs} }) {
+        next if !-s $log;
+        my @lines = grep { !/ \[debug\] (?!.*acme)/ } split /\n/, slurp($log);
+        splice @lines, 0, @lines - 80 if @lines > 80;
+        print STDERR "# ---- $log\n", map { "#   $_\n" } @lines;
+    }
+}
+
+END {
+    my $status = $?;
+
+    for my $world (@worlds) {
+        next if $world->{owner} != $$;
+        $world->_end($status != 0 || !Test::More->builder->is_passing);
+    }
+    $? = $status;
+}
+
+# prove ends a test that hangs or is interrupted by these.
+$SIG{$_} = sub { exit 1 } for qw(INT TERM HUP);
+
+# ---- functions
+
+# Ask until it is true; returns its last answer.
+sub wait_for {
+    my ($question, $seconds) = @_;
+    my $end = time + ($seconds || $patience);
+    my $answer;
+
+    while (!($answer = $question->()) && time < $end) {
+        sleep 0.05;
+    }
+    return $answer;
+}
+
+sub seconds { return time }
+
+sub slurp {
+    my ($path) = @_;
+
+    open my $in, '<', $path or return '';
+    local $/;
+    my $text = <$in>;
+    return defined $text ? $text : '';
+}
+
+sub spew {
+    my ($path, $text) = @_;
+
+    open my $out, '>', $path or die "$path: $!";
+    print $out $text or die "$path: $!";
+    close $out or die "$path: $!";
+}
+
+sub tool {
+    my ($name) = @_;
+    return grep { -x "$_/$name" } split(/:/, $ENV{PATH}), '/usr/sbin',
+        '/sbin';
+}
+
+# curl; returns everything it printed (with -i the headers too).
+sub curl {
+    my (@arguments) = @_;
+
+    open my $out, '-|', 'curl', '-sS', '--max-time', '30', '--noproxy', '*',
+        @arguments or die "curl: $!";
+    local $/;
+    my $text = <$out>;
+    close $out;
+    return defined $text ? $text : '';
+}
+
+# What a TLS port shows for a name: issuer, names, serial. Empty when it
+# does not answer.
+sub handshake {
+    my ($port, $name, %options) = @_;
+    require IO::Socket::SSL;
+    my $socket = IO::Socket::SSL->new(PeerAddr => "127.0.0.1:$port",
+        SSL_hostname => $name, Timeout => 10,
+        SSL_verify_mode => IO::Socket::SSL::SSL_VERIFY_NONE(), %options)
+        or return {};
+    my $certificate = $socket->peer_certificate;
+    my @names = Net::SSLeay::X509_get_subjectAltNames($certificate);
+    my %shown = (
+        issuer => $socket->peer_certificate('issuer'),
+        names => join(' ', sort grep { !/^\d+$/ } @names),
+        serial => Net::SSLeay::P_ASN1_INTEGER_get_hex(
+            Net::SSLeay::X509_get_serialNumber($certificate)),
+        fingerprint => $socket->get_fingerprint('sha256'),
+        key => _key_type($certificate),
+    );
+    close $socket;
+    return \%shown;
+}
+
+sub _key_type {
+    my ($certificate) = @_;
+    my $key = Net::SSLeay::X509_get_pubkey($certificate);
+    my $type = Net::SSLeay::EVP_PKEY_id($key);
+    my $bits = Net::SSLeay::EVP_PKEY_bits($key);
+
+    return $type == Net::SSLeay::EVP_PKEY_RSA() ? "rsa:$bits"
+        : "ecdsa:$bits";
+}
+
+1;

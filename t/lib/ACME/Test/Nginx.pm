@@ -1,0 +1,292 @@
+package ACME::Test::Nginx;
+
+# nginx with the module, below a test's directory.
+#
+#   ca       => $ca | $proxy     acme_ca and acme_ca_certificate
+#   servers  => 'server { ... }' the body of http{}
+#   main     => 'text'           lines at the top level
+#   http     => 'text'           more lines in http{}
+#   acme     => 'text'           instead of all acme_ lines but the paths
+#   level    => 'debug'          of the error log (default: info)
+#   daemon   => 'off', workers => 2, delay => '1s', user => 'www-data'
+#
+# In every text %HTTP%, %HTTPS%, %TMP% and %CA% stand for the ports of the
+# test, its directory and the CA's URL.
+
+use strict;
+use warnings;
+
+use File::Find ();
+use Test::More ();
+
+my $build = $ENV{ACME_BUILD} || "$ACME::Test::root/build";
+
+sub new {
+    my ($class, $test, %options) = @_;
+    my $self = bless { test => $test, level => 'info', daemon => 'on',
+        workers => 1, delay => '1s', user => 'www-data', main => '',
+        http => '', servers => '', %options }, $class;
+
+    $self->{module} = "$build/ngx_http_acme_domain_module.so";
+    $self->{helper} ||= $ENV{ACME_HELPER} || "$build/acme-helper";
+    for my $file ($self->{module}, $self->{helper}) {
+        die "$file is missing: make all\n" if !-e $file;
+    }
+    $self->configure;
+    return $self;
+}
+
+# ---- configuration
+
+# Write the configuration, with some options changed.
+sub configure {
+    my ($self, %changes) = @_;
+    my $test = $self->{test};
+
+    @$self{ keys %changes } = values %changes;
+    ACME::Test::spew($self->path('nginx.conf'), $self->text);
+    $test->watch_log($self->path('error.log'));
+    return $self;
+}
+
+sub path { return $_[0]->{test}->path($_[1]) }
+sub state_path { return $_[0]->path('state') }
+
+sub text {
+    my ($self) = @_;
+    my $acme = defined $self->{acme} ? $self->{acme} : $self->_acme_lines;
+    my $text = <<"END";
+load_module $self->{module};
+user $self->{user};
+worker_processes $self->{workers};
+daemon $self->{daemon};
+pid %TMP%/nginx.pid;
+lock_file %TMP%/nginx.lock;
+error_log %TMP%/error.log $self->{level};
+$self->{main}
+events { worker_connections 1024; }
+http {
+    access_log off;
+    server_names_hash_bucket_size 128;
+    client_body_temp_path %TMP%/body;
+    proxy_temp_path %TMP%/proxy;
+    fastcgi_temp_path %TMP%/fastcgi;
+    uwsgi_temp_path %TMP%/uwsgi;
+    scgi_temp_path %TMP%/scgi;
+    acme_state_path %TMP%/state;
+    acme_helper $self->{helper};
+$acme
+$self->{http}
+$self->{servers}
+}
+END
+    return $self->expand($text);
+}
+
+sub _acme_lines {
+    my ($self) = @_;
+    return <<"END";
+    acme_accept_terms on;
+    acme_ca %CA%;
+    acme_ca_certificate @{[ $self->{ca}->trust ]};
+    acme_port_map 80:%HTTP% 443:%HTTPS%;
+    acme_reload graceful delay=$self->{delay};
+END
+}
+
+sub expand {
+    my ($self, $text) = @_;
+    my $test = $self->{test};
+    my %value = (TMP => $test->{dir}, CA => $self->{ca} && $self->{ca}->url);
+
+    $text =~ s/%(TMP|CA)%/$value{$1}/g;
+    $text =~ s/%([A-Z]+)%/$test->port(lc $1)/ge;
+    return $text;
+}
+
+# ---- life
+
+# Run the nginx binary with our configuration; returns status and output.
+sub nginx {
+    my ($self, @arguments) = @_;
+    return $self->{test}->run('nginx', '-c', $self->path('nginx.conf'), '-e',
+        $self->path('early.log'), @arguments);
+}
+
+sub start {
+    my ($self) = @_;
+
+    if ($self->{daemon} eq 'off') {
+        $self->{test}->spawn('nginx', 'nginx', '-c',
+            $self->path('nginx.conf'), '-e', $self->path('early.log'));
+    } else {
+        my ($status, $text) = $self->nginx;
+        die "nginx does not start: $text" if $status != 0;
+    }
+    ACME::Test::wait_for(sub { $self->running })
+        or die 'nginx does not start';
+    return $self;
+}
+
+sub signal {
+    my ($self, $signal) = @_;
+    my ($status, $text) = $self->nginx('-s', $signal);
+    return $status == 0;
+}
+
+sub pid {
+    my ($self) = @_;
+    my $pid = ACME::Test::slurp($self->path('nginx.pid'));
+    return $pid =~ /^(\d+)$/ ? $1 : 0;
+}
+
+sub running {
+    my ($self) = @_;
+    my $pid = $self->pid;
+    return $pid && kill(0, $pid) && ACME::Test::slurp("/proc/$pid/cmdline")
+        =~ /nginx/ ? $pid : 0;
+}
+
+# As the administrator's "systemctl stop": and the master is gone after it.
+sub stop {
+    my ($self, $how) = @_;
+    my $pid = $self->running or return;
+
+    $self->signal($how || 'stop');
+    ACME::Test::wait_for(sub { !-d "/proc/$pid" || _zombie($pid) })
+        or die 'nginx does not stop';
+}
+
+sub _zombie {
+    my ($pid) = @_;
+    return ACME::Test::slurp("/proc/$pid/stat") =~ /\) Z /;
+}
+
+# Our helper's processes of a role ("keeper"), or all; as pids, sorted.
+sub helpers {
+    my ($self, $role) = @_;
+    my $title = 'acme-helper: ' . ($role || '');
+
+    return sort { $a <=> $b } map { $_->{pid} }
+        grep { index($_->{title}, $title) == 0 } $self->{test}->processes;
+}
+
+# A role's pid, waited for; optionally another one than before.
+sub helper {
+    my ($self, $role, $not) = @_;
+
+    return ACME::Test::wait_for(sub {
+        my ($pid) = grep { $_ != ($not || 0) } $self->helpers($role);
+        return $pid;
+    });
+}
+
+sub workers {
+    my ($self) = @_;
+    return map { $_->{pid} } grep { $_->{title} =~ /^nginx: worker/ }
+        $self->{test}->processes;
+}
+
+# ---- what it shows
+
+sub log { return ACME::Test::slurp($_[0]->path('error.log')) }
+
+# The lines that are ours.
+sub acme_log {
+    my ($self) = @_;
+    return join "\n", grep { /acme:/ } split /\n/, $self->log;
+}
+
+# How often the master was asked to reload.
+sub reloads {
+    my ($self) = @_;
+    my $count = () = $self->log =~ /signal 1 \(SIGHUP\) received/g;
+    return $count;
+}
+
+sub shows {
+    my ($self, $name, $port) = @_;
+    return ACME::Test::handshake($port || $self->{test}->port('https'), $name);
+}
+
+# Wait until a name is served with a certificate of Pebble's.
+sub issued {
+    my ($self, $name, $port) = @_;
+    return ACME::Test::wait_for(sub {
+        my $shown = $self->shows($name, $port);
+        return ($shown->{issuer} || '') =~ /Pebble/ && $shown;
+    });
+}
+
+sub get {
+    my ($self, $path, $name, @options) = @_;
+    my $port = $self->{test}->port('http');
+    return ACME::Test::curl('-i', '-H', "Host: $name", @options,
+        "http://127.0.0.1:$port$path");
+}
+
+# ---- what must hold after every test
+
+# Nothing crashed, no sanitizer spoke, no secret was logged.
+sub check_logs {
+    my ($self) = @_;
+    my @logs = grep { -f } glob $self->path('*.log');
+    my $all = join '', map { ACME::Test::slurp($_) } grep { !/pebble/ } @logs;
+    my $secrets = $self->secrets;
+
+    Test::More::unlike($all, qr/Sanitizer|runtime error:/,
+        'no sanitizer has found anything');
+    Test::More::unlike($all, qr/exited on signal (?:6|7|8|11|31)\b/,
+        'nothing crashed');
+    my @told = grep { index($all, $secrets->{$_}) >= 0 } keys %$secrets;
+    Test::More::is_deeply(\@told, [], 'no secret is in any log');
+}
+
+# What no log may hold, with a word for each: lines of the key files, the
+# private numbers in hexadecimal, and the account's thumbprint, which ends
+# every key authorization.
+sub secrets {
+    my ($self) = @_;
+    my %secrets;
+    my @files;
+
+    return {} if !-d $self->state_path;
+    File::Find::find(sub { push @files, $File::Find::name if /key.*\.pem$|\.key$/ },
+        $self->state_path);
+    for my $file (@files) {
+        my $line = 0;
+        for my $text (split /\n/, ACME::Test::slurp($file)) {
+            $secrets{"$file, line " . ++$line} = $text
+                if $text !~ /^-/ && length $text >= 32;
+        }
+        $self->_add_numbers($file, \%secrets);
+    }
+    return \%secrets;
+}
+
+sub _add_numbers {
+    my ($self, $file, $secrets) = @_;
+    my ($status, $text) = $self->{test}->run('openssl', 'pkey', '-in', $file,
+        '-noout', '-text');
+    my ($private) = $text =~ /^priv:\n((?:\s+[0-9a-f:]+\n)+)/m or return;
+    my ($public) = $text =~ /^pub:\n((?:\s+[0-9a-f:]+\n)+)/m;
+
+    s/[\s:]//g for $private, $public;
+    $secrets->{"$file, private number"} = $private;
+    return if $file !~ /account/;
+    $secrets->{"$file, thumbprint"} = thumbprint($public);
+}
+
+# RFC 7638, of an uncompressed point in hexadecimal.
+sub thumbprint {
+    my ($point) = @_;
+    require Digest::SHA;
+    require MIME::Base64;
+    my ($x, $y) = map { MIME::Base64::encode_base64url(pack 'H*', $_) }
+        $point =~ /^04(.{64})(.{64})$/ or return 'not a P-256 key';
+
+    return MIME::Base64::encode_base64url(Digest::SHA::sha256(
+        qq({"crv":"P-256","kty":"EC","x":"$x","y":"$y"})));
+}
+
+1;

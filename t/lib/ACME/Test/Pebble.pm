@@ -1,0 +1,161 @@
+package ACME::Test::Pebble;
+
+# Pebble, Let's Encrypt's CA for tests, and a DNS server that says 127.0.0.1
+# for every name. What Pebble logs is the judge of most tests: how many
+# orders there were, and whether a validation failed.
+#
+#   port     => 14000    listen there (else a port of the test)
+#   http     => 5002     where validations of http-01 go
+#   reject   => 20       per cent of good nonces refused
+#   sleep    => 3600     up to so many seconds before a validation
+#   eab      => 1        external account binding required
+#   block    => [names]  refused by newOrder
+#   validity => seconds  of a certificate
+
+use strict;
+use warnings;
+
+sub new {
+    my ($class, $test, %options) = @_;
+    my $number = ++$test->{pebbles};
+    my $self = bless { test => $test, reject => 20, %options,
+        log => $test->path("pebble$number.log"), number => $number }, $class;
+
+    $self->{port} ||= $test->port("pebble$number");
+    $self->{http} ||= $test->port('http');
+    $self->{management} = $test->port("pebble-management$number");
+    $self->_make_certificate;
+    $self->_write_configuration;
+    return $self;
+}
+
+sub url {
+    my ($self) = @_;
+    return "https://127.0.0.1:$self->{port}/dir";
+}
+
+sub trust { return $_[0]->{test}->path("trust$_[0]->{number}.pem") }
+
+sub start {
+    my ($self) = @_;
+    my $test = $self->{test};
+    my $dns = $test->port('dns');
+    my %environment = (
+        PEBBLE_AUTHZREUSE => 0,
+        PEBBLE_WFE_NONCEREJECT => $self->{reject},
+        $self->{sleep} ? (PEBBLE_VA_SLEEPTIME => $self->{sleep})
+            : (PEBBLE_VA_NOSLEEP => 1),
+    );
+
+    $self->_start_dns($dns);
+    local @ENV{ keys %environment } = values %environment;
+    $self->{pid} = $test->spawn("pebble$self->{number}", 'pebble', '-config',
+        $test->path("pebble$self->{number}.json"), '-dnsserver',
+        "127.0.0.1:$dns");
+    ACME::Test::wait_for(sub { $self->log =~ /ACME directory available/ })
+        or die 'Pebble does not start';
+    return $self;
+}
+
+# Pebble forgets everything, as a CA would never do: only for "down" tests.
+sub stop {
+    my ($self) = @_;
+    $self->{test}->stop_child(delete $self->{pid});
+}
+
+# ---- the judge
+
+sub log { return ACME::Test::slurp($_[0]->{log}) }
+
+sub _count {
+    my ($self, $pattern) = @_;
+    my $found = () = $self->log =~ /$pattern/g;
+    return $found;
+}
+
+sub orders { return $_[0]->_count(qr/Added order "/) }
+sub issued { return $_[0]->_count(qr/Issued certificate serial/) }
+sub accounts { return $_[0]->_count(qr/There are now \d+ accounts/) }
+
+sub failed_validations {
+    return $_[0]->_count(qr/authz \S+ set INVALID by completed challenge/);
+}
+
+# The common verdict: as many orders as certificates, nothing failed.
+sub judge {
+    my ($self, $certificates) = @_;
+
+    Test::More::is($self->orders, $certificates,
+        "$certificates certificates, as many orders");
+    Test::More::is($self->issued, $certificates, 'each one issued once');
+    Test::More::is($self->failed_validations, 0, 'no validation failed');
+}
+
+# ---- making
+
+sub _start_dns {
+    my ($self, $port) = @_;
+    my $test = $self->{test};
+
+    return if $test->{dns}++;
+    $test->spawn('dns', 'pebble-challtestsrv', '-defaultIPv6', '',
+        '-http01', '', '-https01', '', '-tlsalpn01', '',
+        '-dns01', "127.0.0.1:$port", '-management',
+        '127.0.0.1:' . $test->port('dns-management'));
+}
+
+# A root of our own and Pebble's HTTPS certificate for 127.0.0.1 below it.
+sub _make_certificate {
+    my ($self) = @_;
+    my $test = $self->{test};
+    my @key = qw(-newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes);
+    my $base = $test->path("https$self->{number}");
+
+    ACME::Test::spew("$base.ext",
+        "subjectAltName=DNS:localhost,IP:127.0.0.1\n");
+    for my $command (
+        [ 'req', '-x509', @key, '-days', 30, '-subj', '/CN=Test HTTPS root',
+            '-keyout', "$base.root.key", '-out', $self->trust ],
+        [ 'req', '-new', @key, '-subj', '/CN=localhost', '-keyout',
+            "$base.key", '-out', "$base.csr" ],
+        [ 'x509', '-req', '-in', "$base.csr", '-CA', $self->trust, '-CAkey',
+            "$base.root.key", '-set_serial', 1, '-days', 30, '-extfile',
+            "$base.ext", '-out', "$base.pem" ],
+    ) {
+        my ($status, $text) = $test->run('openssl', @$command);
+        die "openssl $command->[0]: $text" if $status != 0;
+    }
+}
+
+sub _write_configuration {
+    my ($self) = @_;
+    my $test = $self->{test};
+    my $base = $test->path("https$self->{number}");
+    my $eab = '"externalAccountBindingRequired": false';
+    my $block = join ', ', map { "\"$_\"" } @{ $self->{block} || [] };
+    my $validity = $self->{validity} || 7776000;
+
+    if ($self->{eab}) {
+        $eab = '"externalAccountBindingRequired": true, '
+            . '"externalAccountMACKeys": { "kid-1": '
+            . '"zWNDZM6eQGHWpSRTPal5eIUYFTu7EajVIoguysqZ9wG44nMEtx3MUAsUDkMTQ12W"'
+            . ' }';
+    }
+    ACME::Test::spew($test->path("pebble$self->{number}.json"), <<"END");
+{ "pebble": {
+    "listenAddress": "127.0.0.1:$self->{port}",
+    "managementListenAddress": "127.0.0.1:$self->{management}",
+    "certificate": "$base.pem",
+    "privateKey": "$base.key",
+    "httpPort": $self->{http},
+    "tlsPort": @{[ $test->port('https') ]},
+    "ocspResponderURL": "",
+    "certificateValidityPeriod": $validity,
+    "domainBlocklist": [ $block ],
+    "retryAfter": { "authz": 1, "order": 1 },
+    $eab
+} }
+END
+}
+
+1;

@@ -1,0 +1,159 @@
+package ACME::Test::Proxy;
+
+# Something between two programs that counts what passes, in a process of its
+# own that logs a line for each event.
+#
+#   $t->proxy(to => $port)         copies bytes, counts connections
+#   $t->proxy(to => $ca)           the same, in front of a Pebble; a URL then
+#   $t->proxy(ca => $ca)           speaks HTTPS itself, so that it can log
+#       each request and the tokens of challenges ("token ...")
+#       and run answer => sub { ($method, $path, $headers, $body) }, which
+#       returns a whole HTTP reply, or undef to pass the request on
+#   start => 0                     not yet: call start later
+
+use strict;
+use warnings;
+
+use IO::Select;
+use IO::Socket::INET;
+
+sub new {
+    my ($class, $test, %options) = @_;
+    my $name = 'proxy' . ++$test->{proxies};
+    my $self = bless { test => $test, name => $name, %options }, $class;
+
+    $self->{port} ||= $test->port($name);
+    $self->{to_port} = ref $self->{to} ? $self->{to}{port} : $self->{to};
+    $self->start if !exists $options{start} || $options{start};
+    return $self;
+}
+
+sub start {
+    my ($self) = @_;
+    my $listener = IO::Socket::INET->new(Listen => 128, ReuseAddr => 1,
+        LocalAddr => '127.0.0.1', LocalPort => $self->{port})
+        or die "port $self->{port}: $!";
+
+    $self->{pid} = $self->{test}->spawn_code($self->{name},
+        sub { $self->_serve($listener) });
+    close $listener;
+    return $self;
+}
+
+sub stop {
+    my ($self) = @_;
+    $self->{test}->stop_child(delete $self->{pid});
+}
+
+sub port { return $_[0]->{port} }
+sub url { return "https://127.0.0.1:$_[0]->{port}/dir" }
+sub trust { return ($_[0]->{ca} || $_[0]->{to})->trust }
+
+sub log {
+    my ($self) = @_;
+    return ACME::Test::slurp($self->{test}->path("$self->{name}.log"));
+}
+
+sub connections {
+    my ($self) = @_;
+    my $count = () = $self->log =~ /^connection$/mg;
+    return $count;
+}
+
+# ---- in the proxy's process
+
+sub _note {
+    my ($line) = @_;
+    syswrite STDOUT, "$line\n";
+}
+
+sub _serve {
+    my ($self, $listener) = @_;
+
+    $SIG{CHLD} = 'IGNORE';
+    $SIG{PIPE} = 'IGNORE';
+    while (1) {
+        my $client = $listener->accept or next;
+        _note('connection');
+        my $pid = fork;
+        if (defined $pid && $pid == 0) {
+            close $listener;
+            $self->{ca} ? $self->_speak_https($client) : $self->_copy($client);
+            POSIX::_exit(0);
+        }
+        close $client;
+    }
+}
+
+sub _copy {
+    my ($self, $client) = @_;
+    my $server = IO::Socket::INET->new(PeerAddr => '127.0.0.1',
+        PeerPort => $self->{to_port}) or return;
+    my %other = ($client => $server, $server => $client);
+    my $both = IO::Select->new($client, $server);
+
+    while (1) {
+        for my $from ($both->can_read) {
+            sysread($from, my $bytes, 65536) or return;
+            while (length $bytes) {
+                my $sent = syswrite $other{$from}, $bytes or return;
+                substr $bytes, 0, $sent, '';
+            }
+        }
+    }
+}
+
+sub _speak_https {
+    my ($self, $client) = @_;
+    require IO::Socket::SSL;
+    my $base = $self->{test}->path("https$self->{ca}{number}");
+    my $server;
+
+    IO::Socket::SSL->start_SSL($client, SSL_server => 1,
+        SSL_cert_file => "$base.pem", SSL_key_file => "$base.key") or return;
+    while (my ($head, $body) = _read_message($client)) {
+        my ($method, $path) = $head =~ /^(\S+) (\S+)/ or return;
+        my $reply = $self->{answer}
+            && $self->{answer}->($method, $path, $head, $body);
+        if (!defined $reply) {
+            $server ||= IO::Socket::SSL->new(
+                PeerAddr => "127.0.0.1:$self->{ca}{port}",
+                SSL_verify_mode => 0) or return;
+            print $server $head, $body;
+            my ($reply_head, $reply_body) = _read_message($server,
+                $method eq 'HEAD') or return;
+            $reply = $reply_head . $reply_body;
+        }
+        my ($status) = $reply =~ /^HTTP\S+ (\d+)/;
+        _note("$method $path $status");
+        _note("token $1") if $reply =~ /"token":\s*"([^"]+)"/;
+        print $client $reply or return;
+    }
+}
+
+# One HTTP/1.1 message: its head with the empty line, and its body as sent.
+sub _read_message {
+    my ($socket, $no_body) = @_;
+    my ($head, $body) = ('', '');
+
+    while (defined(my $line = <$socket>)) {
+        $head .= $line;
+        last if $line eq "\r\n";
+    }
+    return if $head !~ /\r\n\r\n\z/;
+    return ($head, '') if $no_body || $head =~ /^HTTP\S+ (?:204|304|1)/;
+    if ($head =~ /^content-length:\s*(\d+)/mi) {
+        read $socket, $body, $1 if $1;
+    } elsif ($head =~ /^transfer-encoding:\s*chunked/mi) {
+        while (defined(my $size = <$socket>)) {
+            $body .= $size;
+            my $length = hex $size;
+            read $socket, my $chunk, $length + 2;
+            $body .= $chunk;
+            last if $length == 0;
+        }
+    }
+    return ($head, $body);
+}
+
+1;

@@ -1,0 +1,48 @@
+# Checks, demo, installation, and the README's table. Included by Makefile.
+
+MODULESDIR ?= /usr/lib/nginx/modules
+FUZZ_SECONDS ?= 5
+
+.PHONY: deps check demo bench install lint readme unit-list fuzz-check
+
+deps:
+	@tests/deps.sh
+
+check:
+	@MAKE="$(MAKE)" tests/check.sh
+
+demo: deps
+	@$(MAKE) --no-print-directory -s -j2 all
+	@tests/demo.sh
+
+bench:
+	@echo "bench: nothing is measured yet"
+
+install: all
+	install -d $(DESTDIR)$(LIBEXECDIR) $(DESTDIR)$(MODULESDIR)
+	install -m 755 $(BUILD)/acme-helper $(DESTDIR)$(LIBEXECDIR)/acme-helper
+	install -m 644 $(BUILD)/ngx_http_acme_domain_module.so \
+		$(DESTDIR)$(MODULESDIR)/
+
+# ---- parts of check
+
+unit-list:
+	@echo $(UNIT_TESTS)
+
+fuzz-check: fuzz
+	@printf '%s\n' $(FUZZERS) | xargs -n 1 -P 2 -I '{}' \
+		tests/fuzz.sh '{}' $(FUZZ_SECONDS)
+
+lint: $(BUILD)/reference
+	@FOLDERS="$(FOLDERS)" tests/lint/includes.sh
+	@tests/lint/secrets.sh
+	@tests/lint/readme.sh $(BUILD)/reference
+	@tests/lint/shape.sh
+
+readme: $(BUILD)/reference
+	@tests/lint/readme.sh --write $(BUILD)/reference
+
+$(BUILD)/reference: tests/reference/reference.c \
+		$(call objects,release,$(LINK_settings))
+	@mkdir -p $(@D)
+	$(CC) $(BASE_CFLAGS) $(HARDEN) $^ $(LIBS) -o $@

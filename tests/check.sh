@@ -1,0 +1,65 @@
+#!/bin/bash
+# All checks, a line for each stage; what a stage printed is shown when it
+# fails. The closing lines of the test runners are always shown.
+
+set -u
+cd "$(dirname "$0")/.."
+
+make=${MAKE:-make}
+jobs=$(nproc)
+logs=build/check
+passed=0
+
+stage() {
+    local name=$1 log=$logs/${1// /-}.log begin=$SECONDS
+    shift
+    printf '== %s ... ' "$name"
+    if ! "$@" >"$log" 2>&1 </dev/null; then
+        printf 'FAILED\n'
+        cat "$log"
+        echo "check: failed at: $name ($passed stages passed before it)"
+        exit 1
+    fi
+    printf 'ok (%d s)\n' $((SECONDS - begin))
+    passed=$((passed + 1))
+}
+
+build() {
+    $make --no-print-directory -j"$jobs" "$@"
+}
+
+unit_tests() {
+    local test failed=0
+    for test in $($make -s --no-print-directory unit-list); do
+        echo "-- $test"
+        "$test" || failed=1
+    done
+    return $failed
+}
+
+# The last lines of a log that show how many tests ran and passed.
+closing_lines() {
+    grep -E '^\[( *PASSED *|=+)\].*(run\.|test)' "$logs/$1.log" |
+        grep -v 'Running'
+}
+
+feature_tests() {
+    ACME_HELPER="$PWD/build/$1" prove -j4 t/
+}
+
+mkdir -p "$logs"
+# Leaks of short-lived programs count; reports go to the log they run under.
+export UBSAN_OPTIONS=print_stacktrace=1
+
+stage 'packages' tests/deps.sh
+stage 'build with gcc' build all
+stage 'build with clang' build BUILD=build/clang-check CC=clang all
+stage 'build with sanitizers' build helper-asan unit fuzz
+stage 'lint' build lint
+stage 'unit tests' unit_tests
+closing_lines unit-tests
+stage 'fuzzers' build fuzz-check
+stage 'feature tests with sanitizers' feature_tests acme-helper-asan
+tail -n 3 "$logs/feature-tests-with-sanitizers.log"
+stage 'feature tests' feature_tests acme-helper
+tail -n 3 "$logs/feature-tests.log"

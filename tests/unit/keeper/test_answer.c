@@ -1,0 +1,435 @@
+/*
+ * The keeper against an agent that may be anybody: what is signed, published
+ * and written, and what is refused.
+ */
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "keeper/account.h"
+#include "keeper/answer.h"
+#include "keeper/job.h"
+
+#define BASE "https://ca.test:14000"
+#define TOKEN "evaGxfADs6pSRb2LAv9IZf17Dt3juxGJ-PCt92wr-oA"
+#define CHALLENGE BASE "/chalZ/1"
+
+/* A keeper with one account and one job that the agent works on. */
+struct scene {
+    char path[64];
+    struct acme_settings settings;
+    struct acme_settings_ca ca;
+    struct acme_settings_cert cert;
+    char *names[2];
+    struct keeper keeper;
+    struct account account;
+    struct job job;
+    struct acme_channel *agent;
+    char lines[16][1024];
+    size_t line_count;
+};
+
+static void
+keep_line(void *ctx, enum acme_log_level level, bool always, const char *line)
+{
+    struct scene *scene = ctx;
+
+    (void) level;
+    (void) always;
+    if (scene->line_count < 16) {
+        snprintf(scene->lines[scene->line_count++], 1024, "%s", line);
+    }
+}
+
+static void
+set_directory(struct scene *scene)
+{
+    char urls[] = BASE "/nonce\n" BASE "/sign-me-up\n" BASE "/order-plz";
+    struct acme_error err;
+
+    assert_true(account_set_directory(&scene->account, BASE "/dir", urls,
+        BASE "/sign-me-up", BASE "/order-plz", &err));
+}
+
+static int
+setup(void **state)
+{
+    struct scene *scene = calloc(1, sizeof(*scene));
+    struct acme_error err;
+    int pair[2];
+
+    strcpy(scene->path, "/tmp/acme-test-XXXXXX");
+    assert_non_null(mkdtemp(scene->path));
+    scene->ca = (struct acme_settings_ca) { "ca.test", BASE "/dir", NULL };
+    scene->names[0] = "example.test";
+    scene->names[1] = "www.example.test";
+    scene->cert = (struct acme_settings_cert) { .names = scene->names,
+        .name_count = 2, .key_type = ACME_KEY_ECDSA_256,
+        .folder = "example.test" };
+    scene->settings = (struct acme_settings) { .cas = &scene->ca,
+        .ca_count = 1, .certs = &scene->cert, .cert_count = 1,
+        .state_path = scene->path, .server = "test/1", .reload = true };
+    scene->keeper = (struct keeper) { .settings = &scene->settings,
+        .accounts = &scene->account, .jobs = &scene->job, .control_fd = -1,
+        .next_job_id = JOB_ID_FIRST, .now = 1700000000,
+        .log = { .sink = keep_line, .ctx = scene } };
+    scene->keeper.store = acme_store_open(scene->path, &err);
+    assert_non_null(scene->keeper.store);
+    assert_true(acme_page_make(&scene->keeper.page_fd, &err));
+    scene->keeper.page = acme_page_map_writer(scene->keeper.page_fd, &err);
+    assert_non_null(scene->keeper.page);
+    assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, pair), 0);
+    scene->keeper.agent = acme_channel_new(pair[0], ACME_END_KEEPER);
+    scene->agent = acme_channel_new(pair[1], ACME_END_AGENT);
+
+    account_init(&scene->account, &scene->ca, 1, &scene->keeper.log);
+    job_init(&scene->job, &scene->keeper, &scene->cert);
+    job_start(&scene->job, &scene->keeper);
+    assert_int_equal(scene->job.state, JOB_READY);
+    job_order(&scene->job, &scene->keeper);
+    assert_int_equal(scene->job.state, JOB_ORDERING);
+    set_directory(scene);
+    assert_true(account_save_url(&scene->account, &scene->keeper,
+        BASE "/my-account/1", &err));
+    *state = scene;
+    return 0;
+}
+
+static int
+teardown(void **state)
+{
+    struct scene *scene = *state;
+    char command[128];
+
+    job_free(&scene->job);
+    account_free(&scene->account);
+    acme_channel_free(scene->keeper.agent);
+    acme_channel_free(scene->agent);
+    acme_page_unmap(scene->keeper.page);
+    close(scene->keeper.page_fd);
+    acme_store_close(scene->keeper.store);
+    snprintf(command, sizeof(command), "rm -rf '%s'", scene->path);
+    assert_int_equal(system(command), 0);
+    free(scene);
+    return 0;
+}
+
+/* Say something as the agent; false when the keeper wants to be rid of us. */
+static bool
+say(struct scene *scene, enum acme_message_type type, uint32_t id,
+    uint32_t number, const char *first, const char *second, const char *third)
+{
+    struct acme_message message = { .type = type, .id = id, .number = number,
+        .fd = -1, .text = { acme_bytes_of(first), acme_bytes_of(second),
+        acme_bytes_of(third) } };
+    struct acme_error err;
+
+    return answer_message(&scene->keeper, &message, &err);
+}
+
+/* The type of the keeper's last word. */
+static enum acme_message_type
+last_word(struct scene *scene, char *text, size_t size)
+{
+    enum acme_message_type type = 0;
+    struct acme_message message;
+    struct acme_error err;
+    bool got = true;
+
+    while (acme_channel_next(scene->agent, &message, &got, &err) && got) {
+        type = message.type;
+        if (text != NULL) {
+            acme_message_text(&message, 0, text, size);
+        }
+    }
+    return type;
+}
+
+static uint32_t
+job_id(const struct scene *scene)
+{
+    return scene->job.id;
+}
+
+static void
+urls_of_the_directory_are_signed_and_others_are_not(void **state)
+{
+    static const struct {
+        const char *what;
+        bool of_job;
+        enum acme_kind kind;
+        const char *url;
+        bool is_signed;
+    } rows[] = {
+        { "newAccount", false, ACME_KIND_NEW_ACCOUNT, BASE "/sign-me-up", true },
+        { "newAccount to newOrder's URL", false, ACME_KIND_NEW_ACCOUNT, BASE "/order-plz", false },
+        { "newAccount of a job", true, ACME_KIND_NEW_ACCOUNT, BASE "/sign-me-up", false },
+        { "newOrder", true, ACME_KIND_NEW_ORDER, BASE "/order-plz", true },
+        { "newOrder of a session", false, ACME_KIND_NEW_ORDER, BASE "/order-plz", false },
+        { "newOrder elsewhere", true, ACME_KIND_NEW_ORDER, BASE "/my-account/1", false },
+        { "POST-as-GET", true, ACME_KIND_POST_AS_GET, BASE "/authZ/7", true },
+        { "foreign host", true, ACME_KIND_POST_AS_GET, "https://evil.test/authZ/7", false },
+        { "foreign port", true, ACME_KIND_POST_AS_GET, "https://ca.test/authZ/7", false },
+        { "plain http", true, ACME_KIND_POST_AS_GET, "http://ca.test:14000/authZ/7", false },
+        { "userinfo", true, ACME_KIND_POST_AS_GET, "https://ca.test:14000@evil.test/", false },
+        { "unpublished challenge", true, ACME_KIND_RESPOND, CHALLENGE, false },
+        { "finalize", true, ACME_KIND_FINALIZE, BASE "/finalize/1", true },
+        { "finalize elsewhere", true, ACME_KIND_FINALIZE, "https://evil.test/f", false },
+        { "no kind", true, 0, BASE "/order-plz", false },
+        { "unknown kind", true, 77, BASE "/order-plz", false },
+    };
+    struct scene *scene = *state;
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+        enum acme_message_type word;
+
+        assert_true(say(scene, ACME_MESSAGE_SIGN,
+            rows[i].of_job ? job_id(scene) : 1, rows[i].kind, rows[i].url,
+            "bm9uY2U", NULL));
+        word = last_word(scene, NULL, 0);
+        if (word != (rows[i].is_signed ? ACME_MESSAGE_SIGNED
+                                       : ACME_MESSAGE_REFUSED)) {
+            fail_msg("%s: %s", rows[i].what, acme_message_name(word));
+        }
+    }
+}
+
+static void
+a_malformed_nonce_is_not_signed(void **state)
+{
+    struct scene *scene = *state;
+
+    assert_true(say(scene, ACME_MESSAGE_SIGN, job_id(scene),
+        ACME_KIND_NEW_ORDER, BASE "/order-plz", "no\"nce", NULL));
+    assert_int_equal(last_word(scene, NULL, 0), ACME_MESSAGE_REFUSED);
+}
+
+static void
+a_challenge_is_answered_once_it_is_published(void **state)
+{
+    struct scene *scene = *state;
+    char text[ACME_KEY_AUTH_MAX + 1];
+    size_t len;
+
+    assert_true(say(scene, ACME_MESSAGE_PUBLISH, job_id(scene), 0,
+        "WWW.example.test", TOKEN, CHALLENGE));
+    assert_int_equal(last_word(scene, NULL, 0), ACME_MESSAGE_DONE);
+    assert_true(acme_page_find(scene->keeper.page, acme_bytes_of(TOKEN), text,
+        &len));
+    assert_memory_equal(text, TOKEN ".", strlen(TOKEN) + 1);
+    assert_true(say(scene, ACME_MESSAGE_SIGN, job_id(scene),
+        ACME_KIND_RESPOND, CHALLENGE, "bm9uY2U", NULL));
+    assert_int_equal(last_word(scene, NULL, 0), ACME_MESSAGE_SIGNED);
+}
+
+static void
+a_proof_for_a_foreign_name_is_refused(void **state)
+{
+    struct scene *scene = *state;
+
+    assert_true(say(scene, ACME_MESSAGE_PUBLISH, job_id(scene), 0,
+        "bank.test", TOKEN, CHALLENGE));
+    assert_int_equal(last_word(scene, NULL, 0), ACME_MESSAGE_REFUSED);
+    assert_false(acme_page_has_proofs(scene->keeper.page));
+}
+
+static void
+a_token_that_is_a_path_ends_the_agent(void **state)
+{
+    struct scene *scene = *state;
+
+    assert_false(say(scene, ACME_MESSAGE_PUBLISH, job_id(scene), 0,
+        "example.test", "../../etc/passwd", CHALLENGE));
+    assert_false(acme_page_has_proofs(scene->keeper.page));
+}
+
+static void
+words_out_of_turn_end_the_agent(void **state)
+{
+    struct scene *scene = *state;
+    static const enum acme_message_type of_jobs[] = {
+        ACME_MESSAGE_SAVE_ORDER, ACME_MESSAGE_PUBLISH, ACME_MESSAGE_CHAIN,
+        ACME_MESSAGE_FAILED, ACME_MESSAGE_SIGN
+    };
+
+    for (size_t i = 0; i < sizeof(of_jobs) / sizeof(*of_jobs); i++) {
+        assert_false(say(scene, of_jobs[i], 999, 0, NULL, NULL, NULL));
+    }
+    assert_false(say(scene, ACME_MESSAGE_CHAIN, 1, 0, "x", NULL, NULL));
+    assert_false(say(scene, ACME_MESSAGE_DIRECTORY, job_id(scene), 0, NULL,
+        NULL, NULL));
+    assert_false(say(scene, ACME_MESSAGE_SAVE_ACCOUNT, job_id(scene), 0, NULL,
+        NULL, NULL));
+}
+
+static void
+a_last_log_line_of_an_ended_job_is_no_crime(void **state)
+{
+    assert_true(say(*state, ACME_MESSAGE_LOG, 999, ACME_LOG_INFO, "bye", NULL,
+        NULL));
+}
+
+static void
+log_lines_cannot_forge_others(void **state)
+{
+    struct scene *scene = *state;
+
+    scene->line_count = 0;
+    assert_true(say(scene, ACME_MESSAGE_LOG, job_id(scene), ACME_LOG_INFO,
+        "x\n2026/01/01 [emerg] all is lost", NULL, NULL));
+    assert_int_equal(scene->line_count, 1);
+    assert_null(strchr(scene->lines[0], '\n'));
+    assert_non_null(strstr(scene->lines[0], "acme: example.test: ca.test: "));
+}
+
+static void
+a_chain_that_is_not_ours_is_not_written(void **state)
+{
+    struct scene *scene = *state;
+    char path[128];
+    struct stat info;
+
+    assert_true(say(scene, ACME_MESSAGE_CHAIN, job_id(scene), 0,
+        "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
+        NULL, NULL));
+    snprintf(path, sizeof(path), "%s/live/example.test", scene->path);
+    assert_int_equal(lstat(path, &info), -1);
+    assert_int_equal(scene->job.state, JOB_IDLE);
+    assert_int_equal(scene->keeper.active_count, 0);
+    assert_int_equal(scene->keeper.deploy.state, DEPLOY_IDLE);
+}
+
+static void
+a_failure_is_logged_once_with_the_next_attempt(void **state)
+{
+    struct scene *scene = *state;
+
+    scene->line_count = 0;
+    assert_true(say(scene, ACME_MESSAGE_FAILED, job_id(scene), ACME_RETRY,
+        "connection", "www.example.test",
+        "authorization of www.example.test: Connection refused"));
+    assert_int_equal(scene->line_count, 1);
+    assert_non_null(strstr(scene->lines[0], "Connection refused"));
+    assert_non_null(strstr(scene->lines[0], "the next is at 2023-11-14T"));
+    assert_int_equal(scene->job.plan.failures, 1);
+    assert_in_range(scene->job.next_at, 1700000000 + 50, 1700000000 + 70);
+}
+
+static void
+a_failed_order_takes_its_proofs_back(void **state)
+{
+    struct scene *scene = *state;
+
+    assert_true(say(scene, ACME_MESSAGE_PUBLISH, job_id(scene), 0,
+        "example.test", TOKEN, CHALLENGE));
+    assert_true(acme_page_has_proofs(scene->keeper.page));
+    assert_true(say(scene, ACME_MESSAGE_FAILED, job_id(scene), ACME_REFUSED,
+        "unauthorized", NULL, "no"));
+    assert_false(acme_page_has_proofs(scene->keeper.page));
+}
+
+static void
+an_order_survives_the_keeper(void **state)
+{
+    struct scene *scene = *state;
+    struct job again = { 0 };
+
+    assert_true(say(scene, ACME_MESSAGE_SAVE_ORDER, job_id(scene), 0,
+        BASE "/my-order/1", NULL, NULL));
+    assert_int_equal(last_word(scene, NULL, 0), ACME_MESSAGE_DONE);
+    assert_true(say(scene, ACME_MESSAGE_PUBLISH, job_id(scene), 0,
+        "example.test", TOKEN, CHALLENGE));
+    acme_page_clear(scene->keeper.page);
+
+    job_init(&again, &scene->keeper, &scene->cert);
+    assert_non_null(again.key);
+    assert_string_equal(again.order_url, BASE "/my-order/1");
+    assert_int_equal(again.proof_count, 1);
+    assert_true(acme_page_has_proofs(scene->keeper.page));
+    job_free(&again);
+}
+
+static void
+an_order_for_other_names_is_dropped(void **state)
+{
+    struct scene *scene = *state;
+    struct acme_settings_cert cert = scene->cert;
+    struct job again = { 0 };
+
+    assert_true(say(scene, ACME_MESSAGE_SAVE_ORDER, job_id(scene), 0,
+        BASE "/my-order/1", NULL, NULL));
+    cert.name_count = 1;
+    job_init(&again, &scene->keeper, &cert);
+    assert_null(again.key);
+    assert_null(again.order_url);
+    job_free(&again);
+}
+
+static void
+a_vanished_order_is_ordered_anew_once(void **state)
+{
+    struct scene *scene = *state;
+
+    assert_true(say(scene, ACME_MESSAGE_SAVE_ORDER, job_id(scene), 0,
+        BASE "/my-order/1", NULL, NULL));
+    job_agent_lost(&scene->job);
+    job_order(&scene->job, &scene->keeper);
+    assert_true(say(scene, ACME_MESSAGE_FAILED, job_id(scene), ACME_REFUSED,
+        "orderGone", NULL, "gone"));
+    assert_int_equal(scene->job.state, JOB_READY);
+    assert_int_equal(scene->job.plan.failures, 0);
+
+    job_order(&scene->job, &scene->keeper);
+    assert_true(say(scene, ACME_MESSAGE_FAILED, job_id(scene), ACME_REFUSED,
+        "orderGone", NULL, "gone"));
+    assert_int_equal(scene->job.state, JOB_IDLE);
+    assert_int_equal(scene->job.plan.failures, 1);
+}
+
+static void
+a_directory_with_foreign_urls_is_refused(void **state)
+{
+    struct scene *scene = *state;
+
+    assert_true(say(scene, ACME_MESSAGE_DIRECTORY, 1, 0,
+        "http://ca.test:14000/dir", BASE "/nonce", BASE "/sign-me-up"));
+    assert_int_equal(last_word(scene, NULL, 0), ACME_MESSAGE_REFUSED);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(urls_of_the_directory_are_signed_and_others_are_not),
+        TEST(a_malformed_nonce_is_not_signed),
+        TEST(a_challenge_is_answered_once_it_is_published),
+        TEST(a_proof_for_a_foreign_name_is_refused),
+        TEST(a_token_that_is_a_path_ends_the_agent),
+        TEST(words_out_of_turn_end_the_agent),
+        TEST(a_last_log_line_of_an_ended_job_is_no_crime),
+        TEST(log_lines_cannot_forge_others),
+        TEST(a_chain_that_is_not_ours_is_not_written),
+        TEST(a_failure_is_logged_once_with_the_next_attempt),
+        TEST(a_failed_order_takes_its_proofs_back),
+        TEST(an_order_survives_the_keeper),
+        TEST(an_order_for_other_names_is_dropped),
+        TEST(a_vanished_order_is_ordered_anew_once),
+        TEST(a_directory_with_foreign_urls_is_refused),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,225 @@
+/* When reloads are asked for, and of whom. */
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "keeper/deploy.h"
+#include "keeper/master.h"
+
+enum { DELAY_S = 10 };
+
+/* This process plays the server: it holds the write end. */
+struct server {
+    struct acme_settings settings;
+    struct keeper keeper;
+    int life_fd;
+};
+
+static volatile sig_atomic_t reloads;
+
+static void
+count_reload(int signal)
+{
+    (void) signal;
+    reloads++;
+}
+
+static int
+setup(void **state)
+{
+    struct server *server = calloc(1, sizeof(*server));
+    struct stat info;
+    int life[2];
+
+    assert_int_equal(pipe2(life, O_CLOEXEC), 0);
+    assert_int_equal(fstat(life[0], &info), 0);
+    server->life_fd = life[1];
+    close(life[0]);
+    server->settings = (struct acme_settings) { .reload = true,
+        .reload_delay_s = DELAY_S };
+    server->keeper = (struct keeper) { .settings = &server->settings,
+        .now = 1000000, .life_inode = info.st_ino };
+    signal(SIGHUP, count_reload);
+    reloads = 0;
+    *state = server;
+    return 0;
+}
+
+static int
+teardown(void **state)
+{
+    struct server *server = *state;
+
+    close(server->life_fd);
+    free(server);
+    signal(SIGHUP, SIG_DFL);
+    return 0;
+}
+
+static void
+run_at(struct server *server, int64_t seconds)
+{
+    server->keeper.now = 1000000 + seconds;
+    deploy_run(&server->keeper);
+}
+
+static void
+the_last_certificate_of_a_burst_reloads_at_once(void **state)
+{
+    struct server *server = *state;
+
+    server->keeper.active_count = 1;
+    deploy_landed(&server->keeper);
+    run_at(server, 1);
+    assert_int_equal(reloads, 0);
+    deploy_landed(&server->keeper);
+    server->keeper.active_count = 0;
+    run_at(server, 2);
+    assert_int_equal(reloads, 1);
+}
+
+static void
+a_slow_order_does_not_hold_back_the_others(void **state)
+{
+    struct server *server = *state;
+
+    server->keeper.active_count = 1;
+    deploy_landed(&server->keeper);
+    run_at(server, DELAY_S - 1);
+    assert_int_equal(reloads, 0);
+    run_at(server, DELAY_S);
+    assert_int_equal(reloads, 1);
+}
+
+static void
+reloads_keep_their_distance(void **state)
+{
+    struct server *server = *state;
+
+    deploy_landed(&server->keeper);
+    run_at(server, 0);
+    assert_int_equal(reloads, 1);
+    assert_false(deploy_reloaded(&server->keeper));
+    server->keeper.now += 1;
+    deploy_landed(&server->keeper);
+    run_at(server, 2);
+    assert_int_equal(reloads, 1);
+    run_at(server, DELAY_S + 1);
+    assert_int_equal(reloads, 2);
+}
+
+static void
+what_lands_during_a_reload_gets_another_one(void **state)
+{
+    struct server *server = *state;
+
+    deploy_landed(&server->keeper);
+    run_at(server, 0);
+    deploy_landed(&server->keeper);
+    assert_false(deploy_reloaded(&server->keeper));
+    run_at(server, DELAY_S);
+    assert_int_equal(reloads, 2);
+}
+
+static void
+a_server_that_does_not_answer_is_asked_again(void **state)
+{
+    struct server *server = *state;
+
+    deploy_landed(&server->keeper);
+    run_at(server, 0);
+    run_at(server, 29);
+    assert_int_equal(reloads, 1);
+    run_at(server, 30);
+    assert_int_equal(reloads, 2);
+    run_at(server, 89);
+    assert_int_equal(reloads, 2);
+    run_at(server, 90);
+    assert_int_equal(reloads, 3);
+    assert_false(deploy_reloaded(&server->keeper));
+    run_at(server, 10000);
+    assert_int_equal(reloads, 3);
+}
+
+static void
+an_operators_reload_is_told_apart(void **state)
+{
+    struct server *server = *state;
+
+    assert_true(deploy_reloaded(&server->keeper));
+}
+
+static void
+nothing_is_asked_with_acme_reload_off(void **state)
+{
+    struct server *server = *state;
+
+    server->settings.reload = false;
+    deploy_landed(&server->keeper);
+    run_at(server, 1000);
+    assert_int_equal(reloads, 0);
+    assert_true(deploy_wake_at(&server->keeper) == INT64_MAX);
+}
+
+/* A worker that was just forked still holds the pipe; it gets no signal. */
+static void
+a_child_of_the_master_is_not_the_master(void **state)
+{
+    struct server *server = *state;
+    struct acme_error err;
+    int status;
+    pid_t child = fork();
+
+    if (child == 0) {
+        signal(SIGHUP, SIG_DFL);
+        pause();
+        _exit(0);
+    }
+    assert_true(master_reload(server->keeper.life_inode, &err));
+    assert_int_equal(reloads, 1);
+    assert_int_equal(waitpid(child, &status, WNOHANG), 0);
+    kill(child, SIGKILL);
+    waitpid(child, &status, 0);
+}
+
+static void
+without_a_master_nobody_is_signalled(void **state)
+{
+    struct server *server = *state;
+    struct acme_error err;
+
+    close(server->life_fd);
+    assert_false(master_reload(server->keeper.life_inode, &err));
+    assert_int_equal(reloads, 0);
+    server->life_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(the_last_certificate_of_a_burst_reloads_at_once),
+        TEST(a_slow_order_does_not_hold_back_the_others),
+        TEST(reloads_keep_their_distance),
+        TEST(what_lands_during_a_reload_gets_another_one),
+        TEST(a_server_that_does_not_answer_is_asked_again),
+        TEST(an_operators_reload_is_told_apart),
+        TEST(nothing_is_asked_with_acme_reload_off),
+        TEST(a_child_of_the_master_is_not_the_master),
+        TEST(without_a_master_nobody_is_signalled),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

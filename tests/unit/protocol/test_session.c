@@ -1,0 +1,516 @@
+/* A session is talked through directory, account and nonces, with no CA. */
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <string.h>
+
+#include "protocol/session.h"
+
+#define CA "https://ca.test"
+
+enum { NOW = 1000000, MINUTE = 60 * 1000 };
+
+static const char directory_json[] =
+    "{\"newNonce\":\"" CA "/nonce\",\"newAccount\":\"" CA "/account\","
+    "\"newOrder\":\"" CA ":8443/order\",\"unknown\":17,"
+    "\"renewalInfo\":\"https://ari.test/info\","
+    "\"meta\":{\"termsOfService\":\"https://www.test/terms\"}}";
+
+static struct acme_reply
+make_reply(int status, const char *body)
+{
+    struct acme_reply reply = { .status = status, .failure = "" };
+
+    reply.body = acme_bytes_of(body);
+    return reply;
+}
+
+static struct acme_reply
+make_account_reply(int status, const char *body, const char *url)
+{
+    struct acme_reply reply = make_reply(status, body);
+
+    snprintf(reply.headers.location, sizeof(reply.headers.location), "%s",
+        url);
+    return reply;
+}
+
+static void
+expect(const struct acme_session *session, enum acme_session_need need,
+    const char *url)
+{
+    const char *got;
+
+    assert_int_equal(acme_session_next(session, &got), need);
+    assert_string_equal(got, url);
+}
+
+static bool
+give(struct acme_session *session, struct acme_reply reply,
+    struct acme_error *err)
+{
+    return acme_session_reply(session, NOW, &reply, err);
+}
+
+static struct acme_session *
+with_directory(const char *account)
+{
+    struct acme_session *session = acme_session_new(CA "/dir", account);
+    struct acme_error err;
+
+    assert_true(give(session, make_reply(200, directory_json), &err));
+    return session;
+}
+
+static struct acme_session *
+with_said_directory(void)
+{
+    struct acme_session *session = with_directory(NULL);
+
+    acme_session_done(session);
+    return session;
+}
+
+/* ---- directory */
+
+static void
+a_new_session_reads_says_registers_and_saves(void **state)
+{
+    struct acme_session *session = acme_session_new(CA "/dir", NULL);
+    struct acme_error err;
+
+    (void) state;
+    expect(session, ACME_SESSION_GET_DIRECTORY, CA "/dir");
+    assert_null(acme_session_directory(session));
+    assert_true(give(session, make_reply(200, directory_json), &err));
+    expect(session, ACME_SESSION_SAY_DIRECTORY, CA "/dir");
+    acme_session_done(session);
+    expect(session, ACME_SESSION_NEW_ACCOUNT, CA "/account");
+    acme_session_done(session);
+    expect(session, ACME_SESSION_NEW_ACCOUNT, CA "/account");
+    assert_null(acme_session_account(session));
+    assert_true(give(session, make_account_reply(201, "{}", CA "/acct/1"),
+        &err));
+    expect(session, ACME_SESSION_SAVE_ACCOUNT, CA "/acct/1");
+    acme_session_done(session);
+    expect(session, ACME_SESSION_READY, CA "/acct/1");
+    assert_string_equal(acme_session_account(session), CA "/acct/1");
+    acme_session_free(session);
+}
+
+static void
+a_saved_account_is_used(void **state)
+{
+    struct acme_session *session = with_directory(CA "/acct/9");
+
+    (void) state;
+    acme_session_done(session);
+    expect(session, ACME_SESSION_READY, CA "/acct/9");
+    acme_session_free(session);
+}
+
+static void
+the_directory_tells_its_urls(void **state)
+{
+    struct acme_session *session = with_directory(NULL);
+
+    (void) state;
+    assert_string_equal(acme_session_directory(session), CA "/dir");
+    assert_string_equal(acme_session_new_nonce_url(session), CA "/nonce");
+    assert_string_equal(acme_session_new_order_url(session),
+        CA ":8443/order");
+    assert_string_equal(acme_session_terms(session),
+        "https://www.test/terms");
+    assert_string_equal(acme_session_urls(session),
+        CA "/nonce\n" CA "/account\n" CA ":8443/order\n"
+        "https://ari.test/info");
+    acme_session_free(session);
+}
+
+static void
+a_redirected_directory_is_known_by_its_final_url(void **state)
+{
+    struct acme_session *session = acme_session_new("https://old.test/",
+        NULL);
+    struct acme_reply reply = make_reply(200, directory_json);
+    struct acme_error err;
+
+    (void) state;
+    reply.url = "https://new.test/dir";
+    assert_true(give(session, reply, &err));
+    assert_string_equal(acme_session_directory(session), reply.url);
+    assert_true(acme_session_allows(session, "https://new.test/x", &err));
+    assert_false(acme_session_allows(session, "https://old.test/x", &err));
+    acme_session_free(session);
+}
+
+static void
+only_origins_of_the_directory_are_allowed(void **state)
+{
+    struct acme_session *session = with_directory(NULL);
+    struct acme_error err;
+
+    (void) state;
+    assert_true(acme_session_allows(session, CA "/any", &err));
+    assert_true(acme_session_allows(session, CA ":8443/any", &err));
+    assert_true(acme_session_allows(session, "https://ari.test/x", &err));
+    /* the terms are for people: no request goes there */
+    assert_false(acme_session_allows(session, "https://www.test/x", &err));
+    assert_false(acme_session_allows(session, "http://ca.test/x", &err));
+    acme_session_free(session);
+}
+
+static const struct {
+    const char *what;
+    const char *body;
+} bad_directories[] = {
+    { "empty", "" },
+    { "HTML", "<html>" },
+    { "no object", "[]" },
+    { "no newOrder", "{\"newNonce\":\"" CA "/n\",\"newAccount\":\"" CA
+        "/a\"}" },
+    { "newNonce by http", "{\"newNonce\":\"http://ca.test/n\","
+        "\"newAccount\":\"" CA "/a\",\"newOrder\":\"" CA "/o\"}" },
+    { "newAccount is a number", "{\"newNonce\":\"" CA "/n\","
+        "\"newAccount\":1,\"newOrder\":\"" CA "/o\"}" },
+};
+
+static void
+bad_directories_are_refused(void **state)
+{
+    (void) state;
+    for (size_t i = 0;
+         i < sizeof(bad_directories) / sizeof(bad_directories[0]); i++) {
+        struct acme_session *session = acme_session_new(CA "/dir", NULL);
+        struct acme_error err;
+
+        if (give(session, make_reply(200, bad_directories[i].body), &err)) {
+            fail_msg("%s was taken", bad_directories[i].what);
+        }
+        assert_int_equal(err.verdict, ACME_PEER_BROKE);
+        expect(session, ACME_SESSION_GET_DIRECTORY, CA "/dir");
+        acme_session_free(session);
+    }
+}
+
+static void
+a_huge_directory_is_kept_within_bounds(void **state)
+{
+    static char body[64 * 1024];
+    struct acme_session *session = acme_session_new(CA "/dir", NULL);
+    size_t len = (size_t) snprintf(body, sizeof(body), "{\"newNonce\":\""
+        CA "/n\",\"newAccount\":\"" CA "/a\",\"newOrder\":\"" CA "/o\"");
+    struct acme_error err;
+
+    (void) state;
+    for (unsigned i = 0; i < 200; i++) {
+        len += (size_t) snprintf(body + len, sizeof(body) - len,
+            ",\"x%u\":\"https://x%u.test/%0200u\"", i, i, 7);
+    }
+    snprintf(body + len, sizeof(body) - len, "}");
+    assert_true(give(session, make_reply(200, body), &err));
+    assert_true(strlen(acme_session_urls(session)) <= 16 * 1024);
+    assert_true(acme_session_allows(session, "https://x5.test/", &err));
+    assert_false(acme_session_allows(session, "https://x150.test/", &err));
+    acme_session_free(session);
+}
+
+static void
+a_directory_that_fails_is_asked_for_again(void **state)
+{
+    struct acme_session *session = acme_session_new(CA "/dir", NULL);
+    struct acme_error err;
+
+    (void) state;
+    assert_false(give(session, make_reply(503, "busy"), &err));
+    assert_int_equal(err.verdict, ACME_RETRY);
+    expect(session, ACME_SESSION_GET_DIRECTORY, CA "/dir");
+    acme_session_free(session);
+}
+
+static void
+a_directory_url_that_is_gone_makes_it_read_again(void **state)
+{
+    struct acme_session *session = with_directory(CA "/acct/1");
+    struct acme_reply reply = make_reply(404, "");
+    struct acme_error err;
+
+    (void) state;
+    acme_session_done(session);
+    reply.url = CA "/order/of/mine";
+    assert_int_equal(acme_session_read(session, NOW, &reply, &err),
+        ACME_READ_FAILED);
+    expect(session, ACME_SESSION_READY, CA "/acct/1");
+
+    reply.url = CA ":8443/order";
+    assert_int_equal(acme_session_read(session, NOW, &reply, &err),
+        ACME_READ_FAILED);
+    expect(session, ACME_SESSION_GET_DIRECTORY, CA "/dir");
+    assert_true(give(session, make_reply(200, directory_json), &err));
+    expect(session, ACME_SESSION_SAY_DIRECTORY, CA "/dir");
+    acme_session_done(session);
+    expect(session, ACME_SESSION_READY, CA "/acct/1");
+    acme_session_free(session);
+}
+
+/* ---- account */
+
+static const struct {
+    const char *what;
+    const char *url;
+    const char *body;
+    int status;
+    bool ok;
+} account_replies[] = {
+    { "created", CA "/acct/1", "{\"status\":\"valid\"}", 201, true },
+    { "exists", CA "/acct/1", "{\"status\":\"valid\"}", 200, true },
+    { "no body", CA "/acct/1", "", 201, true },
+    { "no Location", "", "{\"status\":\"valid\"}", 201, false },
+    { "foreign Location", "https://evil.test/a", "{}", 201, false },
+    { "http Location", "http://ca.test/a", "{}", 201, false },
+    { "deactivated", CA "/acct/1", "{\"status\":\"deactivated\"}", 200,
+        false },
+    { "refused", CA "/acct/1", "{\"type\":"
+        "\"urn:ietf:params:acme:error:externalAccountRequired\"}", 403,
+        false },
+};
+
+static void
+replies_to_new_account(void **state)
+{
+    (void) state;
+    for (size_t i = 0;
+         i < sizeof(account_replies) / sizeof(account_replies[0]); i++) {
+        struct acme_session *session = with_said_directory();
+        struct acme_error err;
+
+        if (give(session, make_account_reply(account_replies[i].status,
+            account_replies[i].body, account_replies[i].url), &err)
+            != account_replies[i].ok) {
+            fail_msg("account %s", account_replies[i].what);
+        }
+        if (!account_replies[i].ok) {
+            expect(session, ACME_SESSION_NEW_ACCOUNT, CA "/account");
+        }
+        acme_session_free(session);
+    }
+}
+
+static void
+a_forgotten_account_is_registered_again_once_an_hour(void **state)
+{
+    struct acme_session *session = with_directory(CA "/acct/1");
+    struct acme_error err;
+
+    (void) state;
+    acme_session_done(session);
+    assert_true(acme_session_forget_account(session, NOW));
+    expect(session, ACME_SESSION_NEW_ACCOUNT, CA "/account");
+    /* a second order meets the same, before the new account is there */
+    assert_true(acme_session_forget_account(session, NOW + 1));
+    assert_true(give(session, make_account_reply(201, "", CA "/acct/2"),
+        &err));
+    acme_session_done(session);
+    expect(session, ACME_SESSION_READY, CA "/acct/2");
+    assert_false(acme_session_forget_account(session, NOW + 59 * MINUTE));
+    expect(session, ACME_SESSION_READY, CA "/acct/2");
+    assert_true(acme_session_forget_account(session, NOW + 60 * MINUTE));
+    acme_session_free(session);
+}
+
+static void
+a_reply_that_nobody_waits_for_is_refused(void **state)
+{
+    struct acme_session *session = with_directory(NULL);
+    struct acme_error err;
+
+    (void) state;
+    assert_false(give(session, make_reply(200, directory_json), &err));
+    expect(session, ACME_SESSION_SAY_DIRECTORY, CA "/dir");
+    acme_session_free(session);
+}
+
+/* ---- nonces */
+
+static void
+give_nonce(struct acme_session *session, int64_t now_ms, const char *nonce)
+{
+    struct acme_reply reply = make_reply(200, "");
+    struct acme_error err;
+
+    snprintf(reply.headers.nonce, sizeof(reply.headers.nonce), "%s", nonce);
+    assert_int_equal(acme_session_read(session, now_ms, &reply, &err),
+        ACME_READ_OK);
+}
+
+static void
+expect_nonce(struct acme_session *session, int64_t now_ms, const char *nonce)
+{
+    char got[257];
+
+    assert_true(acme_session_take_nonce(session, now_ms, got));
+    assert_string_equal(got, nonce);
+}
+
+static void
+the_newest_nonce_is_taken_first_and_once(void **state)
+{
+    struct acme_session *session = acme_session_new(CA "/dir", NULL);
+    char got[257];
+
+    (void) state;
+    assert_false(acme_session_take_nonce(session, NOW, got));
+    give_nonce(session, NOW, "one");
+    give_nonce(session, NOW, "two");
+    give_nonce(session, NOW, "");
+    expect_nonce(session, NOW, "two");
+    expect_nonce(session, NOW, "one");
+    assert_false(acme_session_take_nonce(session, NOW, got));
+    acme_session_free(session);
+}
+
+static void
+nonces_older_than_five_minutes_are_dropped(void **state)
+{
+    struct acme_session *session = acme_session_new(CA "/dir", NULL);
+    char got[257];
+
+    (void) state;
+    give_nonce(session, NOW, "old");
+    give_nonce(session, NOW + MINUTE, "newer");
+    expect_nonce(session, NOW + 6 * MINUTE, "newer");
+    assert_false(acme_session_take_nonce(session, NOW + 6 * MINUTE, got));
+    give_nonce(session, NOW + 6 * MINUTE, "fresh");
+    expect_nonce(session, NOW + 6 * MINUTE, "fresh");
+    assert_false(acme_session_take_nonce(session, NOW, got));
+    acme_session_free(session);
+}
+
+static void
+the_oldest_of_too_many_nonces_are_lost(void **state)
+{
+    struct acme_session *session = acme_session_new(CA "/dir", NULL);
+    char text[257];
+
+    (void) state;
+    for (unsigned i = 0; i < 300; i++) {
+        snprintf(text, sizeof(text), "nonce-%u", i);
+        give_nonce(session, NOW, text);
+    }
+    for (unsigned i = 299; i > 299 - 128; i--) {
+        snprintf(text, sizeof(text), "nonce-%u", i);
+        expect_nonce(session, NOW, text);
+    }
+    assert_false(acme_session_take_nonce(session, NOW, text));
+    acme_session_free(session);
+}
+
+static void
+a_nonce_of_full_length_is_kept_whole(void **state)
+{
+    struct acme_session *session = acme_session_new(CA "/dir", NULL);
+    char text[257];
+
+    (void) state;
+    memset(text, 'n', 256);
+    text[256] = '\0';
+    give_nonce(session, NOW, text);
+    expect_nonce(session, NOW, text);
+    acme_session_free(session);
+}
+
+/* ---- every reply */
+
+static void
+bad_nonce_repeats_the_request_with_the_nonce_of_the_error(void **state)
+{
+    struct acme_session *session = acme_session_new(CA "/dir", NULL);
+    struct acme_reply reply = make_reply(400,
+        "{\"type\":\"urn:ietf:params:acme:error:badNonce\"}");
+    struct acme_error err;
+
+    (void) state;
+    give_nonce(session, NOW, "older");
+    snprintf(reply.headers.nonce, sizeof(reply.headers.nonce), "better");
+    assert_int_equal(acme_session_read(session, NOW, &reply, &err),
+        ACME_READ_REPEAT);
+    expect_nonce(session, NOW, "better");
+    acme_session_free(session);
+}
+
+static void
+a_failed_reply_gives_its_nonce_and_its_error(void **state)
+{
+    struct acme_session *session = acme_session_new(CA "/dir", NULL);
+    struct acme_reply reply = make_reply(403, "{\"type\":"
+        "\"urn:ietf:params:acme:error:rejectedIdentifier\","
+        "\"detail\":\"not this one\"}");
+    struct acme_error err;
+
+    (void) state;
+    snprintf(reply.headers.nonce, sizeof(reply.headers.nonce), "kept");
+    assert_int_equal(acme_session_read(session, NOW, &reply, &err),
+        ACME_READ_FAILED);
+    assert_string_equal(err.problem, "rejectedIdentifier");
+    assert_int_equal(err.http_status, 403);
+    assert_non_null(strstr(err.text, "not this one"));
+    expect_nonce(session, NOW, "kept");
+    acme_session_free(session);
+}
+
+static void
+only_2xx_is_a_success(void **state)
+{
+    static const struct { int status; enum acme_read read; } rows[] = {
+        { 0, ACME_READ_FAILED }, { 199, ACME_READ_FAILED },
+        { 200, ACME_READ_OK }, { 201, ACME_READ_OK }, { 204, ACME_READ_OK },
+        { 299, ACME_READ_OK }, { 301, ACME_READ_FAILED },
+        { 404, ACME_READ_FAILED }, { 500, ACME_READ_FAILED },
+    };
+    struct acme_session *session = acme_session_new(CA "/dir", NULL);
+    struct acme_error err;
+
+    (void) state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct acme_reply reply = make_reply(rows[i].status, "");
+
+        assert_int_equal(acme_session_read(session, NOW, &reply, &err),
+            rows[i].read);
+    }
+    acme_session_free(session);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_new_session_reads_says_registers_and_saves),
+        cmocka_unit_test(a_saved_account_is_used),
+        cmocka_unit_test(the_directory_tells_its_urls),
+        cmocka_unit_test(a_redirected_directory_is_known_by_its_final_url),
+        cmocka_unit_test(only_origins_of_the_directory_are_allowed),
+        cmocka_unit_test(bad_directories_are_refused),
+        cmocka_unit_test(a_huge_directory_is_kept_within_bounds),
+        cmocka_unit_test(a_directory_that_fails_is_asked_for_again),
+        cmocka_unit_test(a_directory_url_that_is_gone_makes_it_read_again),
+        cmocka_unit_test(replies_to_new_account),
+        cmocka_unit_test(
+            a_forgotten_account_is_registered_again_once_an_hour),
+        cmocka_unit_test(a_reply_that_nobody_waits_for_is_refused),
+        cmocka_unit_test(the_newest_nonce_is_taken_first_and_once),
+        cmocka_unit_test(nonces_older_than_five_minutes_are_dropped),
+        cmocka_unit_test(the_oldest_of_too_many_nonces_are_lost),
+        cmocka_unit_test(a_nonce_of_full_length_is_kept_whole),
+        cmocka_unit_test(
+            bad_nonce_repeats_the_request_with_the_nonce_of_the_error),
+        cmocka_unit_test(a_failed_reply_gives_its_nonce_and_its_error),
+        cmocka_unit_test(only_2xx_is_a_success),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
