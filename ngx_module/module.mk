@@ -1,0 +1,34 @@
+# The nginx module, against Debian's nginx-dev; and a whole nginx with the
+# module inside, from the source tree in NGINX_SRC.
+
+NGINX_DEV ?= /usr/share/nginx/src
+MODULE := $(BUILD)/ngx_http_acme_domain_module.so
+MODULE_BUILD := $(abspath $(BUILD))/nginx
+MODULE_SOURCES := config $(wildcard ngx_module/*.[ch] acme_core/*/*.[ch])
+
+.PHONY: module module-static
+
+module: $(MODULE)
+
+$(MODULE): $(MODULE_SOURCES)
+	@mkdir -p $(MODULE_BUILD)
+	@echo "  nginx module $@"
+	@cd $(NGINX_DEV) && export ACME_HELPER_PATH=$(LIBEXECDIR)/acme-helper && \
+	bash -c '. ./conf_flags && bash ./configure "$${NGX_CONF_FLAGS[@]}" \
+		--with-cc="$(CC)" --with-cc-opt="-g -O2 -fPIC" \
+		--add-dynamic-module=$(CURDIR) --builddir=$(MODULE_BUILD)' \
+		>$(MODULE_BUILD)/configure.log 2>&1 || \
+		{ cat $(MODULE_BUILD)/configure.log; exit 1; }
+	@$(MAKE) -s -f $(MODULE_BUILD)/Makefile -C $(NGINX_DEV) modules \
+		>$(MODULE_BUILD)/make.log 2>&1 || \
+		{ cat $(MODULE_BUILD)/make.log; exit 1; }
+	@cp $(MODULE_BUILD)/ngx_http_acme_domain_module.so $@
+
+module-static:
+	@test -x "$(NGINX_SRC)/configure" || \
+		{ echo "NGINX_SRC must name an nginx source tree"; exit 1; }
+	@cd $(NGINX_SRC) && ACME_HELPER_PATH=$(LIBEXECDIR)/acme-helper \
+	./configure --with-http_ssl_module --with-http_v2_module \
+		--with-cc="$(CC)" --add-module=$(CURDIR) \
+		--builddir=$(abspath $(BUILD))/nginx-static >/dev/null
+	@$(MAKE) -s -C $(NGINX_SRC) -f $(abspath $(BUILD))/nginx-static/Makefile

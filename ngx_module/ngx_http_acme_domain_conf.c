@@ -1,0 +1,422 @@
+
+/*
+ * Directives -> settings.  What a value may be is the core's business; the
+ * file and line of an error are ours.
+ */
+
+
+#include "ngx_http_acme_domain.h"
+
+
+typedef struct {
+    ngx_conf_t          *cf;
+    const char          *where;
+} ngx_http_acme_domain_warn_ctx_t;
+
+
+static void ngx_http_acme_domain_free_scope(void *data);
+static void ngx_http_acme_domain_free_settings(void *data);
+static ngx_int_t ngx_http_acme_domain_full_name(ngx_conf_t *cf,
+    ngx_uint_t directive, ngx_str_t *value);
+static ngx_int_t ngx_http_acme_domain_build(ngx_conf_t *cf,
+    ngx_http_acme_domain_main_conf_t *amcf, const struct acme_scope *global);
+static ngx_int_t ngx_http_acme_domain_add_server(ngx_conf_t *cf,
+    struct acme_settings *settings, const struct acme_scope *global,
+    ngx_http_core_srv_conf_t *cscf, ngx_uint_t *cert);
+static const char **ngx_http_acme_domain_server_names(ngx_conf_t *cf,
+    ngx_http_core_srv_conf_t *cscf);
+static ngx_uint_t ngx_http_acme_domain_has_tls(ngx_conf_t *cf,
+    ngx_http_core_srv_conf_t *cscf);
+static void ngx_http_acme_domain_warn(void *ctx, const char *text);
+static struct acme_scope *ngx_http_acme_domain_scope(
+    ngx_http_core_srv_conf_t *cscf);
+
+
+void *
+ngx_http_acme_domain_create_main_conf(ngx_conf_t *cf)
+{
+    return ngx_pcalloc(cf->pool, sizeof(ngx_http_acme_domain_main_conf_t));
+}
+
+
+void *
+ngx_http_acme_domain_create_srv_conf(ngx_conf_t *cf)
+{
+    ngx_pool_cleanup_t               *cln;
+    ngx_http_acme_domain_srv_conf_t  *ascf;
+
+    ascf = ngx_pcalloc(cf->pool, sizeof(ngx_http_acme_domain_srv_conf_t));
+    if (ascf == NULL) {
+        return NULL;
+    }
+
+    cln = ngx_pool_cleanup_add(cf->pool, 0);
+    if (cln == NULL) {
+        return NULL;
+    }
+
+    ascf->scope = acme_scope_new();
+    if (ascf->scope == NULL) {
+        return NULL;
+    }
+
+    cln->handler = ngx_http_acme_domain_free_scope;
+    cln->data = ascf->scope;
+
+    return ascf;
+}
+
+
+static void
+ngx_http_acme_domain_free_scope(void *data)
+{
+    acme_scope_free(data);
+}
+
+
+char *
+ngx_http_acme_domain_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_acme_domain_srv_conf_t  *ascf = conf;
+
+    u_char             *p;
+    ngx_str_t          *value;
+    ngx_uint_t          i;
+    const char        **argv;
+    u_char              where[NGX_MAX_PATH + NGX_INT64_LEN + 2];
+    struct acme_error   err;
+
+    value = cf->args->elts;
+
+    argv = ngx_palloc(cf->pool, cf->args->nelts * sizeof(char *));
+    if (argv == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    for (i = 1; i < cf->args->nelts; i++) {
+
+        if (ngx_http_acme_domain_full_name(cf, cmd->offset, &value[i])
+            != NGX_OK)
+        {
+            return NGX_CONF_ERROR;
+        }
+
+        argv[i - 1] = (const char *) value[i].data;
+    }
+
+    p = ngx_snprintf(where, sizeof(where) - 1, "%V:%ui",
+                     &cf->conf_file->file.name, cf->conf_file->line);
+    *p = '\0';
+
+    if (!acme_scope_set(ascf->scope, cmd->offset, cf->args->nelts - 1, argv,
+                        (const char *) where, &err))
+    {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "%s", err.text);
+        return NGX_CONF_ERROR;
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+/* relative paths begin where nginx's own begin */
+
+static ngx_int_t
+ngx_http_acme_domain_full_name(ngx_conf_t *cf, ngx_uint_t directive,
+    ngx_str_t *value)
+{
+    switch (directive) {
+
+    case ACME_DIRECTIVE_CA_CERTIFICATE:
+        return ngx_conf_full_name(cf->cycle, value, 1);
+
+    case ACME_DIRECTIVE_STATE_PATH:
+    case ACME_DIRECTIVE_HELPER:
+        return ngx_conf_full_name(cf->cycle, value, 0);
+
+    default:
+        return NGX_OK;
+    }
+}
+
+
+/*
+ * All server blocks are parsed and, since this module stands before the ssl
+ * module, none is merged there: the place to hand it certificates.
+ */
+
+char *
+ngx_http_acme_domain_init_main_conf(ngx_conf_t *cf, void *conf)
+{
+    ngx_http_acme_domain_main_conf_t  *amcf = conf;
+
+    ngx_uint_t                         i;
+    ngx_http_conf_ctx_t               *ctx;
+    ngx_http_core_srv_conf_t         **cscfp;
+    ngx_http_core_main_conf_t         *cmcf;
+    ngx_http_acme_domain_srv_conf_t   *ascf;
+
+    ctx = cf->ctx;
+    ascf = ctx->srv_conf[ngx_http_acme_domain_module.ctx_index];
+
+    cmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module);
+    cscfp = cmcf->servers.elts;
+
+    for (i = 0; i < cmcf->servers.nelts; i++) {
+        if (acme_scope_has(ngx_http_acme_domain_scope(cscfp[i]),
+                           ACME_DIRECTIVE_DOMAIN))
+        {
+            if (ngx_http_acme_domain_build(cf, amcf, ascf->scope) != NGX_OK) {
+                return NGX_CONF_ERROR;
+            }
+
+            break;
+        }
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+static ngx_int_t
+ngx_http_acme_domain_build(ngx_conf_t *cf,
+    ngx_http_acme_domain_main_conf_t *amcf, const struct acme_scope *global)
+{
+    ngx_uint_t                   i, *certs;
+    const char                  *where;
+    struct acme_error            err;
+    struct acme_scope           *scope;
+    ngx_pool_cleanup_t          *cln;
+    struct acme_settings        *settings;
+    ngx_http_core_srv_conf_t   **cscfp;
+    ngx_http_core_main_conf_t   *cmcf;
+
+    cmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module);
+    cscfp = cmcf->servers.elts;
+
+    certs = ngx_pcalloc(cf->pool, cmcf->servers.nelts * sizeof(ngx_uint_t));
+    cln = ngx_pool_cleanup_add(cf->pool, 0);
+
+    if (certs == NULL || cln == NULL) {
+        return NGX_ERROR;
+    }
+
+    settings = acme_settings_new(global, NGX_ACME_HELPER_PATH, &err);
+    if (settings == NULL) {
+        ngx_log_error(NGX_LOG_EMERG, cf->log, 0, "acme: %s", err.text);
+        return NGX_ERROR;
+    }
+
+    cln->handler = ngx_http_acme_domain_free_settings;
+    cln->data = settings;
+
+    for (i = 0; i < cmcf->servers.nelts; i++) {
+        if (ngx_http_acme_domain_add_server(cf, settings, global, cscfp[i],
+                                            &certs[i])
+            != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+    }
+
+    if (!acme_settings_check(settings, &err)) {
+        ngx_log_error(NGX_LOG_EMERG, cf->log, 0, "%s; acme_domain is in %s",
+                      err.text, settings->certs[0].where);
+        return NGX_ERROR;
+    }
+
+    if (!acme_store_assign(settings, &err)) {
+        ngx_log_error(NGX_LOG_EMERG, cf->log, 0, "acme: %s", err.text);
+        return NGX_ERROR;
+    }
+
+    for (i = 0; i < cmcf->servers.nelts; i++) {
+        scope = ngx_http_acme_domain_scope(cscfp[i]);
+        where = acme_scope_where(scope, ACME_DIRECTIVE_DOMAIN);
+
+        if (where == NULL) {
+            continue;
+        }
+
+        if (!ngx_http_acme_domain_has_tls(cf, cscfp[i])) {
+            ngx_log_error(NGX_LOG_WARN, cf->log, 0, "acme_domain in a server "
+                          "without \"listen ... ssl\": the certificate is "
+                          "obtained but not served here, in %s", where);
+            continue;
+        }
+
+        if (ngx_http_acme_domain_set_certificate(cf, settings,
+                                                 &settings->certs[certs[i]],
+                                                 cscfp[i], where)
+            != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+    }
+
+    amcf->settings = settings;
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_http_acme_domain_free_settings(void *data)
+{
+    acme_settings_free(data);
+}
+
+
+static struct acme_scope *
+ngx_http_acme_domain_scope(ngx_http_core_srv_conf_t *cscf)
+{
+    ngx_http_acme_domain_srv_conf_t  *ascf;
+
+    ascf = cscf->ctx->srv_conf[ngx_http_acme_domain_module.ctx_index];
+
+    return ascf->scope;
+}
+
+
+static ngx_int_t
+ngx_http_acme_domain_add_server(ngx_conf_t *cf,
+    struct acme_settings *settings, const struct acme_scope *global,
+    ngx_http_core_srv_conf_t *cscf, ngx_uint_t *cert)
+{
+    size_t                            index;
+    const char                      **names;
+    struct acme_error                 err;
+    struct acme_scope                *scope;
+    ngx_http_acme_domain_warn_ctx_t   ctx;
+
+    scope = ngx_http_acme_domain_scope(cscf);
+
+    ctx.cf = cf;
+    ctx.where = acme_scope_where(scope, ACME_DIRECTIVE_DOMAIN);
+
+    if (ctx.where == NULL) {
+        return NGX_OK;
+    }
+
+    if (ngx_http_acme_domain_check_certificate(cf, cscf, ctx.where)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    names = ngx_http_acme_domain_server_names(cf, cscf);
+    if (names == NULL) {
+        return NGX_ERROR;
+    }
+
+    if (!acme_settings_add_server(settings, global, scope, names,
+                                  cscf->server_names.nelts,
+                                  ngx_http_acme_domain_warn, &ctx, &index,
+                                  &err))
+    {
+        ngx_log_error(NGX_LOG_EMERG, cf->log, 0, "%s in %s", err.text,
+                      ctx.where);
+        return NGX_ERROR;
+    }
+
+    *cert = index;
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_http_acme_domain_warn(void *data, const char *text)
+{
+    ngx_http_acme_domain_warn_ctx_t  *ctx = data;
+
+    ngx_log_error(NGX_LOG_WARN, ctx->cf->log, 0, "%s in %s", text,
+                  ctx->where);
+}
+
+
+/* nginx has taken the "~" from regular expressions: it is put back */
+
+static const char **
+ngx_http_acme_domain_server_names(ngx_conf_t *cf,
+    ngx_http_core_srv_conf_t *cscf)
+{
+    u_char                  *p;
+    ngx_uint_t               i;
+    const char             **names;
+    ngx_http_server_name_t  *sn;
+
+    sn = cscf->server_names.elts;
+
+    names = ngx_palloc(cf->pool,
+                       (cscf->server_names.nelts + 1) * sizeof(char *));
+    if (names == NULL) {
+        return NULL;
+    }
+
+    for (i = 0; i < cscf->server_names.nelts; i++) {
+
+        p = ngx_pnalloc(cf->pool, sn[i].name.len + 2);
+        if (p == NULL) {
+            return NULL;
+        }
+
+        names[i] = (const char *) p;
+
+#if (NGX_PCRE)
+        if (sn[i].regex) {
+            *p++ = '~';
+        }
+#endif
+
+        p = ngx_cpymem(p, sn[i].name.data, sn[i].name.len);
+        *p = '\0';
+    }
+
+    return names;
+}
+
+
+static ngx_uint_t
+ngx_http_acme_domain_has_tls(ngx_conf_t *cf, ngx_http_core_srv_conf_t *cscf)
+{
+    ngx_uint_t                   p, a, s;
+    ngx_http_conf_port_t        *port;
+    ngx_http_conf_addr_t        *addr;
+    ngx_http_core_srv_conf_t   **server;
+    ngx_http_core_main_conf_t   *cmcf;
+
+    cmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module);
+
+    if (cmcf->ports == NULL) {
+        return 0;
+    }
+
+    port = cmcf->ports->elts;
+
+    for (p = 0; p < cmcf->ports->nelts; p++) {
+        addr = port[p].addrs.elts;
+
+        for (a = 0; a < port[p].addrs.nelts; a++) {
+
+            if (!addr[a].opt.ssl
+#if (NGX_HTTP_V3)
+                && !addr[a].opt.quic
+#endif
+               )
+            {
+                continue;
+            }
+
+            server = addr[a].servers.elts;
+
+            for (s = 0; s < addr[a].servers.nelts; s++) {
+                if (server[s] == cscf) {
+                    return 1;
+                }
+            }
+        }
+    }
+
+    return 0;
+}
