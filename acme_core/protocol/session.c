@@ -367,6 +367,12 @@ acme_session_new_nonce_url(const struct acme_session *session)
 }
 
 const char *
+acme_session_new_account_url(const struct acme_session *session)
+{
+    return session->directory.new_account;
+}
+
+const char *
 acme_session_new_order_url(const struct acme_session *session)
 {
     return session->directory.new_order;

@@ -55,6 +55,7 @@ bool acme_session_forget_account(struct acme_session *session,
 const char *acme_session_directory(const struct acme_session *session);
 const char *acme_session_account(const struct acme_session *session);
 const char *acme_session_new_nonce_url(const struct acme_session *session);
+const char *acme_session_new_account_url(const struct acme_session *session);
 const char *acme_session_new_order_url(const struct acme_session *session);
 
 /* All URLs of the directory object, newline-separated, borrowed. */
