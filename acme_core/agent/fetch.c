@@ -57,6 +57,7 @@ struct acme_fetch {
     struct transfer *idle;
     unsigned idle_count;
     unsigned long connections;
+    bool suspicious;                /* a transfer timed out on a connection */
 };
 
 /* ---- new and free */
@@ -90,13 +91,10 @@ add_lines(struct curl_slist **list, const char *const *lines, size_t count)
 }
 
 static bool
-prepare(struct acme_fetch *fetch)
+open_multi(struct acme_fetch *fetch)
 {
     fetch->multi = curl_multi_init();
     return fetch->multi != NULL
-        && add_lines(&fetch->get_headers, common_lines, 2)
-        && add_lines(&fetch->post_headers, common_lines, 2)
-        && add_lines(&fetch->post_headers, post_lines, 2)
         && curl_multi_setopt(fetch->multi, CURLMOPT_PIPELINING,
             (long) CURLPIPE_MULTIPLEX) == CURLM_OK
         && curl_multi_setopt(fetch->multi, CURLMOPT_MAX_HOST_CONNECTIONS,
@@ -105,6 +103,15 @@ prepare(struct acme_fetch *fetch)
             (long) CONNECTIONS_MAX) == CURLM_OK
         && curl_multi_setopt(fetch->multi, CURLMOPT_MAX_CONCURRENT_STREAMS,
             (long) STREAMS_PER_CONNECTION) == CURLM_OK;
+}
+
+static bool
+prepare(struct acme_fetch *fetch)
+{
+    return open_multi(fetch)
+        && add_lines(&fetch->get_headers, common_lines, 2)
+        && add_lines(&fetch->post_headers, common_lines, 2)
+        && add_lines(&fetch->post_headers, post_lines, 2);
 }
 
 struct acme_fetch *
@@ -410,7 +417,7 @@ describe_failure(struct transfer *transfer, CURLcode code)
 
 /* A reply that did not arrive whole is none. */
 static void
-conclude(struct transfer *transfer, CURLcode code)
+conclude(struct acme_fetch *fetch, struct transfer *transfer, CURLcode code)
 {
     struct acme_reply *reply = &transfer->reply;
     long status = 0, redirects = 0;
@@ -420,6 +427,7 @@ conclude(struct transfer *transfer, CURLcode code)
     curl_easy_getinfo(transfer->easy, CURLINFO_RESPONSE_CODE, &status);
     curl_easy_getinfo(transfer->easy, CURLINFO_REDIRECT_COUNT, &redirects);
     curl_easy_getinfo(transfer->easy, CURLINFO_EFFECTIVE_URL, &last_url);
+    fetch->suspicious |= code == CURLE_OPERATION_TIMEDOUT;
     if (code == CURLE_OK) {
         reply->status = (int) status;
         reply->body = acme_buffer_bytes(&transfer->body);
@@ -449,11 +457,27 @@ collect(struct acme_fetch *fetch)
         curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &mine);
         transfer = (struct transfer *) mine;
         leave_curl(fetch, transfer);
-        conclude(transfer, code);
+        conclude(fetch, transfer, code);
         transfer->phase = FINISHED;
         *fetch->last = transfer;
         fetch->last = &transfer->next;
     }
+}
+
+/*
+ * A stream that times out leaves its HTTP/2 connection in libcurl's pool, be
+ * it dead or not, and the next request would go the same way. As soon as
+ * nothing is under way, all connections are closed and made anew.
+ */
+static bool
+drop_connections(struct acme_fetch *fetch, struct acme_error *err)
+{
+    if (!fetch->suspicious || fetch->running != NULL) {
+        return true;
+    }
+    fetch->suspicious = false;
+    curl_multi_cleanup(fetch->multi);
+    return open_multi(fetch) || acme_fail_memory(err);
 }
 
 static bool
@@ -467,7 +491,7 @@ work(struct acme_fetch *fetch, struct acme_error *err)
             curl_multi_strerror(code));
     }
     collect(fetch);
-    return true;
+    return drop_connections(fetch, err);
 }
 
 bool

@@ -12,7 +12,7 @@
 #include "crypto/x509.h"
 #include "format/base64url.h"
 #include "keeper/account.h"
-#include "keeper/job.h"
+#include "keeper/attempt.h"
 #include "protocol/jws.h"
 #include "protocol/payload.h"
 
@@ -265,7 +265,7 @@ answer_save_order(struct keeper *keeper, struct subject *subject,
         return acme_fail(err, ACME_PEER_BROKE, "malformed order URL");
     }
     ok = account_allows(subject->account, url, &why)
-        && job_save_order(subject->job, keeper, url, &why);
+        && attempt_save_order(subject->job, keeper, url, &why);
     return done_or_refused(keeper, message, ok, &why, err);
 }
 
@@ -285,7 +285,7 @@ answer_publish(struct keeper *keeper, struct subject *subject,
         return acme_fail(err, ACME_PEER_BROKE, "malformed proof");
     }
     ok = account_allows(subject->account, url, &why)
-        && job_publish(subject->job, keeper, name, token, url, &why);
+        && attempt_publish(subject->job, keeper, name, token, url, &why);
     return done_or_refused(keeper, message, ok, &why, err);
 }
 
@@ -294,7 +294,7 @@ answer_chain(struct keeper *keeper, struct subject *subject,
     const struct acme_message *message, struct acme_error *err)
 {
     (void) err;
-    job_installed(subject->job, keeper, message->text[0]);
+    attempt_installed(subject->job, keeper, message->text[0]);
     return true;
 }
 
@@ -315,7 +315,7 @@ answer_failed(struct keeper *keeper, struct subject *subject,
     (void) err;
     copy_escaped(why.problem, sizeof(why.problem), message->text[0]);
     if (strcmp(why.problem, "orderGone") == 0
-        && job_order_gone(subject->job, keeper)) {
+        && attempt_order_gone(subject->job, keeper)) {
         return true;
     }
     if (message->number >= ACME_RETRY && message->number <= ACME_LOCAL) {
@@ -326,7 +326,7 @@ answer_failed(struct keeper *keeper, struct subject *subject,
     copy_escaped(why.name, sizeof(why.name), message->text[1]);
     copy_escaped(why.text, sizeof(why.text), message->text[2]);
     copy_escaped(step, sizeof(step), message->text[3]);
-    job_failed(subject->job, keeper, &why, step);
+    attempt_failed(subject->job, keeper, &why, step);
     return true;
 }
 
@@ -376,7 +376,7 @@ find_subject(struct keeper *keeper, uint32_t id, struct subject *subject)
         subject->job = NULL;
         return subject->account->announced;
     }
-    subject->job = job_find(keeper, id);
+    subject->job = attempt_find(keeper, id);
     if (subject->job == NULL || subject->job->state != JOB_ORDERING) {
         return false;
     }

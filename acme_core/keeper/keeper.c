@@ -20,11 +20,10 @@
 #include "keeper/answer.h"
 #include "keeper/control.h"
 #include "keeper/deploy.h"
-#include "keeper/job.h"
-#include "keeper/service.h"
+#include "keeper/attempt.h"
+#include "keeper/pending.h"
 #include "keeper/state.h"
 #include "keeper/supervised.h"
-#include "store/assign.h"
 
 enum {
     STORE_RETRY_MS = 500,       /* another keeper has the lock */
@@ -103,6 +102,20 @@ take_store(struct keeper *keeper)
     }
 }
 
+/* Is this token of an order that we go on with? */
+static bool
+is_wanted(void *ctx, struct acme_bytes token)
+{
+    const struct keeper *keeper = ctx;
+
+    for (size_t i = 0; i < keeper->settings->cert_count; i++) {
+        if (pending_has_token(&keeper->jobs[i], token)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static bool
 prepare(struct keeper *keeper, struct acme_error *err)
 {
@@ -118,7 +131,6 @@ prepare(struct keeper *keeper, struct acme_error *err)
     if (keeper->page == NULL) {
         return acme_while(err, "the shared page");
     }
-    acme_page_clear(keeper->page);
     for (size_t i = 0; i < settings->ca_count; i++) {
         account_init(&keeper->accounts[i], &settings->cas[i],
             (uint32_t) i + 1, &keeper->log);
@@ -127,11 +139,12 @@ prepare(struct keeper *keeper, struct acme_error *err)
     for (size_t i = 0; i < settings->cert_count; i++) {
         struct job *job = &keeper->jobs[i];
 
-        job_init(job, keeper, &settings->certs[i]);
+        attempt_init(job, keeper, &settings->certs[i]);
         if (job->obtained_at >= keeper->loaded_at && job->served) {
             deploy_landed(keeper);  /* the server has not seen it yet */
         }
     }
+    acme_page_sweep(keeper->page, is_wanted, keeper);
     keeper->control_fd = control_open(settings->state_path, err);
     if (keeper->control_fd < 0) {
         acme_log(&keeper->log, ACME_LOG_WARN, "%s", err->text);
@@ -144,7 +157,7 @@ release(struct keeper *keeper)
 {
     for (size_t i = 0; keeper->jobs != NULL
          && i < keeper->settings->cert_count; i++) {
-        job_free(&keeper->jobs[i]);
+        attempt_free(&keeper->jobs[i]);
     }
     for (size_t i = 0; keeper->accounts != NULL
          && i < keeper->settings->ca_count; i++) {
@@ -200,7 +213,7 @@ agent_lost(struct keeper *keeper, const struct acme_error *err)
         keeper->accounts[i].announced = false;
     }
     for (size_t i = 0; i < keeper->active_count; i++) {
-        job_agent_lost(keeper->active[i]);
+        attempt_agent_lost(keeper->active[i]);
     }
 }
 
@@ -235,10 +248,10 @@ take_keygen(struct keeper *keeper, int fd)
         keeper->keygen_asked_count * sizeof(*keeper->keygen_asked));
     if (fd < 0) {
         acme_fail(&err, ACME_LOCAL, "no process could be started");
-        job_failed(job, keeper, &err, "making the key");
+        attempt_failed(job, keeper, &err, "making the key");
         return;
     }
-    job_watch_keygen(job, fd);
+    attempt_watch_keygen(job, fd);
 }
 
 static void
@@ -249,7 +262,7 @@ take_reload(struct keeper *keeper)
         return;
     }
     for (size_t i = 0; i < keeper->settings->cert_count; i++) {
-        job_encourage(&keeper->jobs[i], keeper);
+        attempt_encourage(&keeper->jobs[i], keeper);
     }
 }
 
@@ -320,7 +333,7 @@ start_due_jobs(struct keeper *keeper)
         struct job *job = &keeper->jobs[i];
 
         if (job->state == JOB_IDLE && job->next_at <= keeper->now) {
-            job_start(job, keeper);
+            attempt_start(job, keeper);
         }
     }
 }
@@ -331,7 +344,7 @@ hand_over_ready_jobs(struct keeper *keeper)
 {
     for (size_t i = keeper->active_count; keeper->agent != NULL && i-- > 0;) {
         if (keeper->active[i]->state == JOB_READY) {
-            job_order(keeper->active[i], keeper);
+            attempt_order(keeper->active[i], keeper);
         }
     }
 }
@@ -374,7 +387,7 @@ serve_keygens(struct keeper *keeper)
 {
     for (size_t i = keeper->active_count; i-- > 0;) {
         if (i < keeper->active_count && keeper->active[i]->keygen_fd >= 0) {
-            job_take_key(keeper->active[i], keeper);
+            attempt_take_key(keeper->active[i], keeper);
         }
     }
 }

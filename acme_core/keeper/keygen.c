@@ -1,4 +1,4 @@
-/* The key maker's whole life. The keeper's side is in job.c. */
+/* The key maker's whole life. The keeper's side is in attempt.c. */
 
 #include "keeper/keygen.h"
 

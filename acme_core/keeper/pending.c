@@ -114,6 +114,17 @@ pending_publish(struct job *job, struct keeper *keeper, struct acme_error *err)
     return ok;
 }
 
+bool
+pending_has_token(const struct job *job, struct acme_bytes token)
+{
+    for (size_t i = 0; i < job->proof_count; i++) {
+        if (acme_bytes_equal(acme_bytes_of(job->proofs[i].token), token)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 void
 pending_withdraw(struct job *job, struct keeper *keeper)
 {

@@ -31,6 +31,9 @@ bool pending_publish(struct job *job, struct keeper *keeper,
     struct acme_error *err);
 void pending_withdraw(struct job *job, struct keeper *keeper);
 
+/* Is this one of the job's proofs? */
+bool pending_has_token(const struct job *job, struct acme_bytes token);
+
 /* The order is over: nothing of it is kept, in memory or on disk. */
 void pending_remove(struct job *job, struct keeper *keeper);
 

@@ -412,16 +412,22 @@ acme_page_withdraw(struct acme_page *page, struct acme_bytes token)
 }
 
 void
-acme_page_clear(struct acme_page *page)
+acme_page_sweep(struct acme_page *page,
+    bool (*wanted)(void *ctx, struct acme_bytes token), void *ctx)
 {
     struct acme_bytes none = { 0 };
 
     for (size_t i = 0; i < ACME_PAGE_SLOTS; i++) {
         struct slot *slot = slot_at(page, i);
+        struct acme_bytes token = { (uint8_t *) slot->token,
+            slot->token_len };
 
-        if (slot->token_len != 0) {
+        if (token.len == 0) {
+            continue;
+        }
+        if (token.len > ACME_TOKEN_MAX || !wanted(ctx, token)) {
             fill(slot, none, none);
+            atomic_fetch_sub(&header_of(page)->count, 1);
         }
     }
-    atomic_store(&header_of(page)->count, 0);
 }

@@ -76,7 +76,12 @@ bool acme_page_publish(struct acme_page *page, struct acme_bytes token,
 /* Writer: take a token back; one that is not there is fine. */
 void acme_page_withdraw(struct acme_page *page, struct acme_bytes token);
 
-/* Writer: take all tokens back (a new keeper begins with its own orders). */
-void acme_page_clear(struct acme_page *page);
+/*
+ * Writer: take back the tokens that `wanted` does not want. A new keeper
+ * first publishes those of its own orders, then sweeps: there is no moment
+ * at which a token that a CA may be fetching is missing.
+ */
+void acme_page_sweep(struct acme_page *page,
+    bool (*wanted)(void *ctx, struct acme_bytes token), void *ctx);
 
 #endif

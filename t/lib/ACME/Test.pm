@@ -76,6 +76,23 @@ sub proxy {
     return ACME::Test::Proxy->new($self, %options);
 }
 
+# A certificate that has nothing to do with ACME: NAME.pem and NAME.key.
+sub certificate {
+    my ($self, $name) = @_;
+    my ($status, $text) = $self->run(qw(openssl req -x509 -newkey ec -pkeyopt
+        ec_paramgen_curve:P-256 -nodes -days 30), '-subj', "/CN=$name",
+        '-keyout', $self->path("$name.key"), '-out',
+        $self->path("$name.pem"));
+    die "openssl req: $text" if $status != 0;
+}
+
+# Have the DNS server give a name this address from now on.
+sub dns_address {
+    my ($self, $name, $address) = @_;
+    return curl('-d', qq({"host":"$name.","addresses":["$address"]}),
+        'http://127.0.0.1:' . $self->port('dns-management') . '/add-a');
+}
+
 # ---- directory and ports
 
 sub path {
@@ -348,8 +365,7 @@ sub _key_type {
     my $type = Net::SSLeay::EVP_PKEY_id($key);
     my $bits = Net::SSLeay::EVP_PKEY_bits($key);
 
-    return $type == Net::SSLeay::EVP_PKEY_RSA() ? "rsa:$bits"
-        : "ecdsa:$bits";
+    return ($type == 6 ? 'rsa' : 'ecdsa') . ":$bits";   # NID_rsaEncryption
 }
 
 1;

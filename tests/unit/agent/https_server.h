@@ -84,12 +84,15 @@ make_certificate(EVP_PKEY *key, X509 *issuer, EVP_PKEY *issuer_key,
 static inline char *
 make_root(EVP_PKEY **key_out, X509 **root_out)
 {
+    static unsigned number;
     EVP_PKEY *key = EVP_EC_gen("P-256");
-    X509 *root = make_certificate(key, NULL, key, "test root", "CA:TRUE");
     BIO *bio = BIO_new(BIO_s_mem());
-    char *data, *pem;
+    char *data, *pem, name[32];
+    X509 *root;
     long len;
 
+    snprintf(name, sizeof(name), "test root %u", ++number);
+    root = make_certificate(key, NULL, key, name, "CA:TRUE");
     PEM_write_bio_X509(bio, root);
     len = BIO_get_mem_data(bio, &data);
     pem = strndup(data, (size_t) len);

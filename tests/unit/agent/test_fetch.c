@@ -196,7 +196,8 @@ reply_brings_status_headers_body_and_url(void **state)
     struct acme_reply reply;
     char url[64];
 
-    start(fixture, "/hello", (struct acme_fetch_request) { .tag = 1ull << 40 });
+    start(fixture, "/hello",
+        (struct acme_fetch_request) { .tag = 1ull << 40 });
     assert_true(finish(fixture, &reply) == 1ull << 40);
     assert_int_equal(reply.status, 200);
     assert_body(reply, "hello");
@@ -349,7 +350,6 @@ reply_beyond_the_limits_or_cut_is_none(void **state)
     for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
         struct acme_reply reply = get(*state, rows[i].path, PLAIN);
 
-        print_message("%s: %s\n", rows[i].path, reply.failure);
         assert_int_equal(reply.status, 0);
         assert_int_equal(reply.body.len, 0);
         assert_string_equal(reply.headers.nonce, "");
@@ -395,7 +395,6 @@ server_of_a_foreign_root_is_a_failure(void **state)
 
     free(other);
     assert_int_equal(reply.status, 0);
-    print_message("%s\n", reply.failure);
     assert_non_null(strstr(reply.failure, "certificate"));
 }
 

@@ -20,7 +20,7 @@
 
 #include "keeper/account.h"
 #include "keeper/answer.h"
-#include "keeper/job.h"
+#include "keeper/attempt.h"
 
 #define BASE "https://ca.test:14000"
 #define TOKEN "evaGxfADs6pSRb2LAv9IZf17Dt3juxGJ-PCt92wr-oA"
@@ -95,10 +95,10 @@ setup(void **state)
     scene->agent = acme_channel_new(pair[1], ACME_END_AGENT);
 
     account_init(&scene->account, &scene->ca, 1, &scene->keeper.log);
-    job_init(&scene->job, &scene->keeper, &scene->cert);
-    job_start(&scene->job, &scene->keeper);
+    attempt_init(&scene->job, &scene->keeper, &scene->cert);
+    attempt_start(&scene->job, &scene->keeper);
     assert_int_equal(scene->job.state, JOB_READY);
-    job_order(&scene->job, &scene->keeper);
+    attempt_order(&scene->job, &scene->keeper);
     assert_int_equal(scene->job.state, JOB_ORDERING);
     set_directory(scene);
     assert_true(account_save_url(&scene->account, &scene->keeper,
@@ -113,7 +113,7 @@ teardown(void **state)
     struct scene *scene = *state;
     char command[128];
 
-    job_free(&scene->job);
+    attempt_free(&scene->job);
     account_free(&scene->account);
     acme_channel_free(scene->keeper.agent);
     acme_channel_free(scene->agent);
@@ -351,14 +351,14 @@ an_order_survives_the_keeper(void **state)
     assert_int_equal(last_word(scene, NULL, 0), ACME_MESSAGE_DONE);
     assert_true(say(scene, ACME_MESSAGE_PUBLISH, job_id(scene), 0,
         "example.test", TOKEN, CHALLENGE));
-    acme_page_clear(scene->keeper.page);
+    acme_page_withdraw(scene->keeper.page, acme_bytes_of(TOKEN));
 
-    job_init(&again, &scene->keeper, &scene->cert);
+    attempt_init(&again, &scene->keeper, &scene->cert);
     assert_non_null(again.key);
     assert_string_equal(again.order_url, BASE "/my-order/1");
     assert_int_equal(again.proof_count, 1);
     assert_true(acme_page_has_proofs(scene->keeper.page));
-    job_free(&again);
+    attempt_free(&again);
 }
 
 static void
@@ -371,10 +371,10 @@ an_order_for_other_names_is_dropped(void **state)
     assert_true(say(scene, ACME_MESSAGE_SAVE_ORDER, job_id(scene), 0,
         BASE "/my-order/1", NULL, NULL));
     cert.name_count = 1;
-    job_init(&again, &scene->keeper, &cert);
+    attempt_init(&again, &scene->keeper, &cert);
     assert_null(again.key);
     assert_null(again.order_url);
-    job_free(&again);
+    attempt_free(&again);
 }
 
 static void
@@ -384,14 +384,14 @@ a_vanished_order_is_ordered_anew_once(void **state)
 
     assert_true(say(scene, ACME_MESSAGE_SAVE_ORDER, job_id(scene), 0,
         BASE "/my-order/1", NULL, NULL));
-    job_agent_lost(&scene->job);
-    job_order(&scene->job, &scene->keeper);
+    attempt_agent_lost(&scene->job);
+    attempt_order(&scene->job, &scene->keeper);
     assert_true(say(scene, ACME_MESSAGE_FAILED, job_id(scene), ACME_REFUSED,
         "orderGone", NULL, "gone"));
     assert_int_equal(scene->job.state, JOB_READY);
     assert_int_equal(scene->job.plan.failures, 0);
 
-    job_order(&scene->job, &scene->keeper);
+    attempt_order(&scene->job, &scene->keeper);
     assert_true(say(scene, ACME_MESSAGE_FAILED, job_id(scene), ACME_REFUSED,
         "orderGone", NULL, "gone"));
     assert_int_equal(scene->job.state, JOB_IDLE);

@@ -19,14 +19,13 @@ use warnings;
 use File::Find ();
 use Test::More ();
 
-my $build = $ENV{ACME_BUILD} || "$ACME::Test::root/build";
-
 sub new {
     my ($class, $test, %options) = @_;
     my $self = bless { test => $test, level => 'info', daemon => 'on',
         workers => 1, delay => '1s', user => 'www-data', main => '',
         http => '', servers => '', %options }, $class;
 
+    my $build = $ENV{ACME_BUILD} || "$ACME::Test::root/build";
     $self->{module} = "$build/ngx_http_acme_domain_module.so";
     $self->{helper} ||= $ENV{ACME_HELPER} || "$build/acme-helper";
     for my $file ($self->{module}, $self->{helper}) {
@@ -202,6 +201,13 @@ sub reloads {
     my ($self) = @_;
     my $count = () = $self->log =~ /signal 1 \(SIGHUP\) received/g;
     return $count;
+}
+
+# How many certificates are live in the store.
+sub lives {
+    my ($self) = @_;
+    my @links = glob $self->path('state/live/*');
+    return scalar @links;
 }
 
 sub shows {

@@ -3,8 +3,8 @@
  * disk, its proofs on the page, its end.
  */
 
-#ifndef ACME_KEEPER_JOB_H
-#define ACME_KEEPER_JOB_H
+#ifndef ACME_KEEPER_ATTEMPT_H
+#define ACME_KEEPER_ATTEMPT_H
 
 #include "keeper/state.h"
 
@@ -12,48 +12,48 @@
  * Prepare from settings and store: what is in service, the plan, and an order
  * that an earlier keeper left, whose proofs go back on the page.
  */
-void job_init(struct job *job, struct keeper *keeper,
+void attempt_init(struct job *job, struct keeper *keeper,
     const struct acme_settings_cert *cert);
-void job_free(struct job *job);
+void attempt_free(struct job *job);
 
 /*
  * Begin an attempt: the account, then the saved order or a new key. Failures
- * end the attempt as job_failed does.
+ * end the attempt as attempt_failed does.
  */
-void job_start(struct job *job, struct keeper *keeper);
+void attempt_start(struct job *job, struct keeper *keeper);
 
 /* A key maker's descriptor for this job has arrived / is readable. */
-void job_watch_keygen(struct job *job, int fd);
-void job_take_key(struct job *job, struct keeper *keeper);
+void attempt_watch_keygen(struct job *job, int fd);
+void attempt_take_key(struct job *job, struct keeper *keeper);
 
 /* Hand a JOB_READY job to the agent. */
-void job_order(struct job *job, struct keeper *keeper);
+void attempt_order(struct job *job, struct keeper *keeper);
 
 /* The agent is gone: an order under way goes to the next one. */
-void job_agent_lost(struct job *job);
+void attempt_agent_lost(struct job *job);
 
 /* Save the order's URL / publish a proof; on disk before they return. */
-bool job_save_order(struct job *job, struct keeper *keeper, const char *url,
+bool attempt_save_order(struct job *job, struct keeper *keeper, const char *url,
     struct acme_error *err);
-bool job_publish(struct job *job, struct keeper *keeper, const char *name,
+bool attempt_publish(struct job *job, struct keeper *keeper, const char *name,
     const char *token, const char *challenge_url, struct acme_error *err);
 
 /*
  * The CA no longer knows the order that was to be resumed: the same attempt
  * goes on with a new one. False when it was not resumed.
  */
-bool job_order_gone(struct job *job, struct keeper *keeper);
+bool attempt_order_gone(struct job *job, struct keeper *keeper);
 
 /* The end of an attempt: installed, or failed with err (logged here). */
-void job_installed(struct job *job, struct keeper *keeper,
+void attempt_installed(struct job *job, struct keeper *keeper,
     struct acme_bytes chain_pem);
-void job_failed(struct job *job, struct keeper *keeper,
+void attempt_failed(struct job *job, struct keeper *keeper,
     const struct acme_error *err, const char *step);
 
 /* An operator's reload: a failing job may try early, every 10 minutes. */
-void job_encourage(struct job *job, struct keeper *keeper);
+void attempt_encourage(struct job *job, struct keeper *keeper);
 
 /* The active job with this id, or NULL. */
-struct job *job_find(struct keeper *keeper, uint32_t id);
+struct job *attempt_find(struct keeper *keeper, uint32_t id);
 
 #endif

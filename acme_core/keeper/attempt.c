@@ -1,10 +1,10 @@
 /*
- * The life of one certificate's attempt (see job.h). What an attempt has
+ * The life of one certificate's attempt (see attempt.h). What an attempt has
  * reached is in pending/<folder>, read and written by pending.c; a keeper
  * that starts continues from there by the normal path.
  */
 
-#include "keeper/job.h"
+#include "keeper/attempt.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -82,7 +82,7 @@ schedule(struct job *job, struct keeper *keeper)
 }
 
 void
-job_init(struct job *job, struct keeper *keeper,
+attempt_init(struct job *job, struct keeper *keeper,
     const struct acme_settings_cert *cert)
 {
     job->cert = cert;
@@ -94,12 +94,12 @@ job_init(struct job *job, struct keeper *keeper,
     job->keygen_fd = -1;
     read_plan(job, keeper);
     schedule(job, keeper);
-    job_encourage(job, keeper);
+    attempt_encourage(job, keeper);
     pending_load(job, keeper);
 }
 
 void
-job_free(struct job *job)
+attempt_free(struct job *job)
 {
     pending_forget(job);
     if (job->keygen_fd >= 0) {
@@ -108,7 +108,7 @@ job_free(struct job *job)
 }
 
 void
-job_encourage(struct job *job, struct keeper *keeper)
+attempt_encourage(struct job *job, struct keeper *keeper)
 {
     if (job->state == JOB_IDLE && job->plan.failures > 0
         && keeper->now - job->plan.failed_at >= EARLY_ATTEMPT_S
@@ -118,7 +118,7 @@ job_encourage(struct job *job, struct keeper *keeper)
 }
 
 struct job *
-job_find(struct keeper *keeper, uint32_t id)
+attempt_find(struct keeper *keeper, uint32_t id)
 {
     for (size_t i = 0; i < keeper->active_count; i++) {
         if (keeper->active[i]->id == id) {
@@ -183,7 +183,7 @@ make_key(struct job *job, struct keeper *keeper, struct acme_error *err)
 }
 
 void
-job_start(struct job *job, struct keeper *keeper)
+attempt_start(struct job *job, struct keeper *keeper)
 {
     struct acme_buffer entry = ACME_BUFFER(ACME_STORE_FILE_MAX);
     struct acme_error err;
@@ -200,18 +200,18 @@ job_start(struct job *job, struct keeper *keeper)
         && (job->key != NULL || make_key(job, keeper, &err));
     acme_buffer_free(&entry);
     if (!ok) {
-        job_failed(job, keeper, &err, "preparing the order");
+        attempt_failed(job, keeper, &err, "preparing the order");
     }
 }
 
 void
-job_watch_keygen(struct job *job, int fd)
+attempt_watch_keygen(struct job *job, int fd)
 {
     job->keygen_fd = fd;
 }
 
 void
-job_take_key(struct job *job, struct keeper *keeper)
+attempt_take_key(struct job *job, struct keeper *keeper)
 {
     uint8_t pem[16 * 1024];
     struct acme_bytes bytes = { pem, 0 };
@@ -226,19 +226,19 @@ job_take_key(struct job *job, struct keeper *keeper)
     job->keygen_fd = -1;
     if (len <= 0) {
         acme_fail(&err, ACME_LOCAL, "the key maker ended without a key");
-        job_failed(job, keeper, &err, "making the key");
+        attempt_failed(job, keeper, &err, "making the key");
         return;
     }
     bytes.len = (size_t) len;
     key = acme_key_read(bytes, &err);
     explicit_bzero(pem, sizeof(pem));
     if (key == NULL || !take_key(job, keeper, key, &err)) {
-        job_failed(job, keeper, &err, "making the key");
+        attempt_failed(job, keeper, &err, "making the key");
     }
 }
 
 void
-job_order(struct job *job, struct keeper *keeper)
+attempt_order(struct job *job, struct keeper *keeper)
 {
     struct acme_buffer names = ACME_BUFFER(ACME_MESSAGE_MAX);
     struct acme_message message = { .type = ACME_MESSAGE_ORDER, .id = job->id,
@@ -259,7 +259,7 @@ job_order(struct job *job, struct keeper *keeper)
         && acme_channel_send(keeper->agent, &message, &err);
     acme_buffer_free(&names);
     if (!ok) {
-        job_failed(job, keeper, &err, "handing over the order");
+        attempt_failed(job, keeper, &err, "handing over the order");
         return;
     }
     job->state = JOB_ORDERING;
@@ -270,7 +270,7 @@ job_order(struct job *job, struct keeper *keeper)
 }
 
 void
-job_agent_lost(struct job *job)
+attempt_agent_lost(struct job *job)
 {
     if (job->state == JOB_ORDERING) {
         job->state = JOB_READY;
@@ -278,7 +278,7 @@ job_agent_lost(struct job *job)
 }
 
 bool
-job_save_order(struct job *job, struct keeper *keeper, const char *url,
+attempt_save_order(struct job *job, struct keeper *keeper, const char *url,
     struct acme_error *err)
 {
     char *copy;
@@ -308,7 +308,7 @@ job_save_order(struct job *job, struct keeper *keeper, const char *url,
 }
 
 bool
-job_order_gone(struct job *job, struct keeper *keeper)
+attempt_order_gone(struct job *job, struct keeper *keeper)
 {
     struct acme_error err;
 
@@ -323,7 +323,7 @@ job_order_gone(struct job *job, struct keeper *keeper)
     job->id = keeper->next_job_id++;
     job->state = JOB_READY;
     if (!pending_save_order(job, keeper, &err)) {
-        job_failed(job, keeper, &err, "preparing the order");
+        attempt_failed(job, keeper, &err, "preparing the order");
     }
     return true;
 }
@@ -340,7 +340,7 @@ is_name_of(const struct job *job, const char *name)
 }
 
 bool
-job_publish(struct job *job, struct keeper *keeper, const char *name,
+attempt_publish(struct job *job, struct keeper *keeper, const char *name,
     const char *token, const char *challenge_url, struct acme_error *err)
 {
     if (!is_name_of(job, name)) {
@@ -406,13 +406,13 @@ failed:
 }
 
 void
-job_installed(struct job *job, struct keeper *keeper,
+attempt_installed(struct job *job, struct keeper *keeper,
     struct acme_bytes chain_pem)
 {
     struct acme_error err;
 
     if (!install(job, keeper, chain_pem, &err)) {
-        job_failed(job, keeper, &err, "storing the certificate");
+        attempt_failed(job, keeper, &err, "storing the certificate");
         return;
     }
     pending_withdraw(job, keeper);
@@ -440,7 +440,7 @@ log_failed(const struct job *job, const struct acme_error *err,
 }
 
 void
-job_failed(struct job *job, struct keeper *keeper,
+attempt_failed(struct job *job, struct keeper *keeper,
     const struct acme_error *err, const char *step)
 {
     uint32_t random = 0;

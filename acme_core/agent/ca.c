@@ -1,0 +1,281 @@
+/*
+ * The session of a CA, driven: directory, account, nonces. What comes next is
+ * protocol/session.c's word; knows no job.
+ */
+
+#include "agent/ca.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "agent/sender.h"
+
+struct ca *
+ca_find(const struct agent *agent, uint32_t id)
+{
+    for (size_t i = 0; i < agent->ca_count; i++) {
+        if (agent->cas[i]->sender.id == id) {
+            return agent->cas[i];
+        }
+    }
+    return NULL;
+}
+
+/* ---- new, replaced, free */
+
+/* Not the operator's roots means none, never the system's. */
+static bool
+read_trust(struct ca *ca, int fd)
+{
+    struct acme_buffer *trust = &ca->trust;
+    char part[16 * 1024];
+    ssize_t len;
+
+    while ((len = pread(fd, part, sizeof(part), (off_t) trust->len)) > 0) {
+        if (!acme_buffer_add(trust, part, (size_t) len)) {
+            return acme_fail(&ca->why, ACME_LOCAL,
+                "acme_ca_certificate: the file is larger than %d bytes",
+                TRUST_MAX);
+        }
+    }
+    if (len < 0) {
+        return acme_fail_sys(&ca->why, "acme_ca_certificate");
+    }
+    return trust->len > 0 || acme_fail(&ca->why, ACME_LOCAL,
+        "acme_ca_certificate: the file is empty");
+}
+
+static bool
+fill(struct ca *ca, const struct acme_message *message)
+{
+    char directory[ACME_URL_MAX + 1], account[ACME_URL_MAX + 1];
+    char server[1024 + 1];
+
+    if (!acme_message_text(message, 0, directory, sizeof(directory))
+        || !acme_message_text(message, 1, account, sizeof(account))
+        || !acme_message_text(message, 2, server, sizeof(server))) {
+        return false;
+    }
+    ca->sender.id = message->id;
+    snprintf(ca->user_agent, sizeof(ca->user_agent), "acme-helper/1 %s",
+        server);
+    ca->trust.limit = TRUST_MAX;
+    ca->unusable = message->fd != -1 && !read_trust(ca, message->fd);
+    ca->session = acme_session_new(directory,
+        account[0] != '\0' ? account : NULL);
+    return ca->session != NULL;
+}
+
+/* What is still under way for an earlier CA of this id is not for us. */
+static bool
+place(struct agent *agent, struct ca *ca)
+{
+    uint32_t id = ca->sender.id;
+
+    acme_fetch_cancel(agent->fetch, tag_of(FOR_SENDER, id));
+    acme_fetch_cancel(agent->fetch, tag_of(FOR_NONCE, id));
+    for (size_t i = 0; i < agent->ca_count; i++) {
+        if (agent->cas[i]->sender.id == id) {
+            ca_free(agent->cas[i]);
+            agent->cas[i] = ca;
+            return true;
+        }
+    }
+    if (agent->ca_count == CAS_MAX) {
+        return false;
+    }
+    agent->cas[agent->ca_count++] = ca;
+    return true;
+}
+
+bool
+ca_take(struct agent *agent, const struct acme_message *message,
+    struct acme_error *err)
+{
+    struct ca *ca = calloc(1, sizeof(*ca));
+
+    if (ca != NULL && fill(ca, message) && place(agent, ca)) {
+        return true;
+    }
+    ca_free(ca);
+    return acme_fail(err, ACME_LOCAL, "no room for another CA");
+}
+
+void
+ca_free(struct ca *ca)
+{
+    if (ca == NULL) {
+        return;
+    }
+    acme_session_free(ca->session);
+    acme_buffer_free(&ca->trust);
+    free(ca);
+}
+
+/* ---- what comes next */
+
+bool
+ca_is_ready(const struct ca *ca)
+{
+    const char *url;
+
+    return acme_session_next(ca->session, &url) == ACME_SESSION_READY;
+}
+
+const char *
+ca_step(const struct ca *ca)
+{
+    const char *url;
+
+    switch (acme_session_next(ca->session, &url)) {
+    case ACME_SESSION_GET_DIRECTORY:
+    case ACME_SESSION_SAY_DIRECTORY:
+        return "directory";
+    case ACME_SESSION_NEW_ACCOUNT:
+    case ACME_SESSION_SAVE_ACCOUNT:
+    case ACME_SESSION_READY:
+        break;
+    }
+    return "newAccount";
+}
+
+static void
+say_directory(struct agent *agent, struct ca *ca)
+{
+    const struct acme_session *session = ca->session;
+    struct acme_message message = { .type = ACME_MESSAGE_DIRECTORY,
+        .id = ca->sender.id, .fd = -1, .text = {
+        acme_bytes_of(acme_session_directory(session)),
+        acme_bytes_of(acme_session_urls(session)),
+        acme_bytes_of(acme_session_new_account_url(session)),
+        acme_bytes_of(acme_session_new_order_url(session)) } };
+
+    ca->sender.state = ASKING;
+    tell(agent, &message);
+    tell_log(agent, ca->sender.id, ACME_LOG_INFO, "directory read from %s",
+        acme_session_directory(session));
+}
+
+static void
+save_account(struct agent *agent, struct ca *ca)
+{
+    const char *texts[3] = { acme_session_account(ca->session) };
+
+    ca->sender.state = ASKING;
+    tell_texts(agent, ACME_MESSAGE_SAVE_ACCOUNT, ca->sender.id, texts);
+}
+
+bool
+ca_pump(struct agent *agent, struct ca *ca, struct acme_error *err)
+{
+    const char *url;
+
+    if (ca->sender.state != IDLE) {
+        return true;
+    }
+    if (ca->unusable) {
+        *err = ca->why;
+        return false;
+    }
+    switch (acme_session_next(ca->session, &url)) {
+    case ACME_SESSION_READY:
+        break;
+    case ACME_SESSION_GET_DIRECTORY:
+        if (!sender_get(agent, ca, &ca->sender, url, err)) {
+            ca->sender.state = IDLE;
+            return false;
+        }
+        break;
+    case ACME_SESSION_SAY_DIRECTORY:
+        say_directory(agent, ca);
+        break;
+    case ACME_SESSION_NEW_ACCOUNT:
+        sender_begin(&ca->sender, ACME_KIND_NEW_ACCOUNT, url);
+        tell_log(agent, ca->sender.id, ACME_LOG_INFO, "newAccount sent");
+        break;
+    case ACME_SESSION_SAVE_ACCOUNT:
+        save_account(agent, ca);
+        break;
+    }
+    return true;
+}
+
+/* ---- replies */
+
+bool
+ca_take_reply(struct agent *agent, struct ca *ca,
+    const struct acme_reply *reply, struct acme_error *err)
+{
+    switch (sender_read(agent, ca, &ca->sender, reply, err)) {
+    case ACME_READ_OK:
+        return acme_session_reply(ca->session, agent->now_ms, reply, err);
+    case ACME_READ_REPEAT:
+        return true;
+    case ACME_READ_FAILED:
+        break;
+    }
+    return false;
+}
+
+bool
+ca_take_nonce_reply(struct agent *agent, struct ca *ca,
+    const struct acme_reply *reply, struct acme_error *err)
+{
+    ca->nonces_coming--;
+    if (acme_session_read(ca->session, agent->now_ms, reply, err)
+        != ACME_READ_OK) {
+        return acme_while(err, "newNonce");
+    }
+    return reply->headers.nonce[0] != '\0' || acme_fail(err, ACME_PEER_BROKE,
+        "the CA's reply to newNonce brings no nonce");
+}
+
+bool
+ca_forget_account(struct agent *agent, struct ca *ca)
+{
+    if (!acme_session_forget_account(ca->session, agent->now_ms)) {
+        return false;
+    }
+    ca->accounts_lost++;
+    tell_log(agent, ca->sender.id, ACME_LOG_WARN,
+        "the CA does not know our account: registering again");
+    return true;
+}
+
+/* ---- the keeper's answers */
+
+bool
+ca_take_signed(struct agent *agent, struct ca *ca, struct acme_bytes body,
+    struct acme_error *err)
+{
+    if (ca->sender.state != SIGNING
+        || sender_post(agent, ca, &ca->sender, body, err)) {
+        return true;
+    }
+    ca->sender.state = IDLE;
+    return false;
+}
+
+void
+ca_take_done(struct ca *ca)
+{
+    if (ca->sender.state == ASKING) {
+        acme_session_done(ca->session);
+        ca->sender.state = IDLE;
+    }
+}
+
+bool
+ca_take_refused(struct ca *ca, struct acme_bytes why, struct acme_error *err)
+{
+    char text[600];
+
+    if (ca->sender.state != ASKING && ca->sender.state != SIGNING) {
+        return true;
+    }
+    ca->sender.state = IDLE;
+    return acme_fail(err, ACME_PEER_BROKE, "%s",
+        acme_log_escape(text, sizeof(text), why));
+}

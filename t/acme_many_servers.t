@@ -1,0 +1,53 @@
+#!/usr/bin/perl
+
+# Tests for a hundred servers with a name each: one start, one reload or few,
+# a handful of connections to the CA.
+
+use strict;
+use warnings;
+
+use FindBin;
+use lib "$FindBin::Bin/lib";
+use ACME::Test;
+
+my $count = 100;
+my $t = ACME::Test->new;
+my $ca = $t->pebble;
+my $proxy = $t->proxy(to => $ca);
+my $servers = join '', map { <<"END" } 1 .. $count;
+    server {
+        listen 127.0.0.1:%HTTP%;
+        listen 127.0.0.1:%HTTPS% ssl;
+        server_name s$_.test;
+        acme_domain;
+        return 301 https://\$host\$request_uri;
+    }
+END
+my $nginx = $t->nginx(ca => $proxy, servers => $servers, delay => '10s');
+
+my $begin = seconds();
+$nginx->start;
+wait_for(sub { $nginx->reloads && $nginx->lives == $count });
+diag(sprintf '%d certificates in %.1f s', $count, seconds() - $begin);
+
+my @wrong = grep {
+    my $shown = $nginx->issued("s$_.test");
+    !$shown || $shown->{names} ne "s$_.test";
+} 1 .. $count;
+is_deeply(\@wrong, [], 'every server shows its own certificate');
+
+$ca->judge($count);
+is($ca->accounts, 1, 'one account');
+cmp_ok($nginx->reloads, '<=', 3, 'one reload or few');
+cmp_ok($proxy->connections, '<', 5, 'fewer than 5 connections to the CA');
+
+# Nothing is pending any more, and a reload orders nothing.
+is_deeply([ glob $t->path('state/pending/*') ], [], 'no order is left over');
+my $before = $proxy->connections;
+$nginx->signal('reload');
+wait_for(sub { $nginx->reloads > 1 });
+ok($nginx->issued("s$count.test"), 'still served after a reload');
+is($ca->orders, $count, 'which orders nothing');
+is($proxy->connections, $before, 'and does not talk to the CA');
+
+$t->done;
