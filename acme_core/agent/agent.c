@@ -134,7 +134,7 @@ take_done(struct agent *agent, const struct acme_message *message)
     if (ca != NULL) {
         ca_take_done(ca);
     } else if (job != NULL) {
-        agent_job_take_done(job);
+        agent_job_take_done(job, message->number != 0);
     }
 }
 

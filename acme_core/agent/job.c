@@ -385,10 +385,10 @@ agent_job_take_signed(struct agent *agent, struct job *job,
 }
 
 void
-agent_job_take_done(struct job *job)
+agent_job_take_done(struct job *job, bool told)
 {
     if (job->sender.state == ASKING) {
-        acme_order_done(job->order);
+        acme_order_done(job->order, told);
         job->sender.state = IDLE;
     }
 }

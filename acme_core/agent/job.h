@@ -25,7 +25,7 @@ void agent_job_take_reply(struct agent *agent, struct job *job,
 /* The keeper's answers to what agent_job_pump began; out of turn: ignored. */
 void agent_job_take_signed(struct agent *agent, struct job *job,
     struct acme_bytes body);
-void agent_job_take_done(struct job *job);
+void agent_job_take_done(struct job *job, bool told);
 void agent_job_take_refused(struct agent *agent, struct job *job,
     struct acme_bytes why);
 

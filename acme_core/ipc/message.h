@@ -26,7 +26,8 @@ enum { ACME_MESSAGE_TEXTS = 4, ACME_MESSAGE_MAX = 64 * 1024 };
  *   CANCEL     job
  *   SIGNED     job or session: request body
  *   DONE       job or session: what was asked is done (SAVE_ORDER, PUBLISH,
- *              SAVE_ACCOUNT, DIRECTORY)
+ *              SAVE_ACCOUNT, DIRECTORY); number = 1 after PUBLISH: the CA was
+ *              told of this challenge before
  *   REFUSED    job or session: why the request was not served; ends the job
  *
  * agent to keeper

@@ -13,6 +13,7 @@
 #include "format/base64url.h"
 #include "keeper/account.h"
 #include "keeper/attempt.h"
+#include "keeper/pending.h"
 #include "protocol/jws.h"
 #include "protocol/payload.h"
 
@@ -39,11 +40,12 @@ send_word(struct keeper *keeper, enum acme_message_type type, uint32_t id,
 
 static bool
 send_done(struct keeper *keeper, const struct acme_message *message,
-    struct acme_error *err)
+    bool told, struct acme_error *err)
 {
-    struct acme_bytes none = { 0 };
+    struct acme_message reply = { .type = ACME_MESSAGE_DONE,
+        .id = message->id, .number = told, .fd = -1 };
 
-    return send_word(keeper, ACME_MESSAGE_DONE, message->id, none, err);
+    return acme_channel_send(keeper->agent, &reply, err);
 }
 
 static bool
@@ -94,21 +96,24 @@ signs_post_as_get(struct keeper *keeper, struct subject *subject,
     return account_allows(subject->account, url, err);
 }
 
+/* That the CA is told of a challenge is on disk before it is told. */
 static bool
 signs_respond(struct keeper *keeper, struct subject *subject, const char *url,
     struct acme_buffer *payload, struct acme_error *err)
 {
-    const struct job *job = subject->job;
+    struct proof *proof = pending_find_proof(subject->job, url);
 
-    (void) keeper;
-    for (size_t i = 0; i < job->proof_count; i++) {
-        if (strcmp(job->proofs[i].challenge_url, url) == 0) {
-            return acme_buffer_add_text(payload, "{}")
-                || acme_fail_memory(err);
+    if (proof == NULL) {
+        return acme_fail(err, ACME_PEER_BROKE,
+            "a response to a challenge that was not published");
+    }
+    if (!proof->told) {
+        proof->told = true;
+        if (!pending_save_order(subject->job, keeper, err)) {
+            return false;
         }
     }
-    return acme_fail(err, ACME_PEER_BROKE,
-        "a response to a challenge that was not published");
+    return acme_buffer_add_text(payload, "{}") || acme_fail_memory(err);
 }
 
 static bool
@@ -208,7 +213,7 @@ static bool
 done_or_refused(struct keeper *keeper, const struct acme_message *message,
     bool ok, const struct acme_error *why, struct acme_error *err)
 {
-    return ok ? send_done(keeper, message, err)
+    return ok ? send_done(keeper, message, false, err)
               : send_refused(keeper, message, why, err);
 }
 
@@ -286,7 +291,11 @@ answer_publish(struct keeper *keeper, struct subject *subject,
     }
     ok = account_allows(subject->account, url, &why)
         && attempt_publish(subject->job, keeper, name, token, url, &why);
-    return done_or_refused(keeper, message, ok, &why, err);
+    if (!ok) {
+        return send_refused(keeper, message, &why, err);
+    }
+    return send_done(keeper, message,
+        pending_find_proof(subject->job, url)->told, err);
 }
 
 static bool

@@ -19,12 +19,18 @@
 #define ORDER_FILE "order.json"
 
 static void
+free_proof(struct proof *proof)
+{
+    free(proof->name);
+    free(proof->token);
+    free(proof->challenge_url);
+}
+
+static void
 free_proofs(struct job *job)
 {
     for (size_t i = 0; i < job->proof_count; i++) {
-        free(job->proofs[i].name);
-        free(job->proofs[i].token);
-        free(job->proofs[i].challenge_url);
+        free_proof(&job->proofs[i]);
     }
     free(job->proofs);
     job->proofs = NULL;
@@ -54,46 +60,66 @@ pending_remove(struct job *job, struct keeper *keeper)
 
 /* ---- proofs */
 
+struct proof *
+pending_find_proof(const struct job *job, const char *challenge_url)
+{
+    for (size_t i = 0; i < job->proof_count; i++) {
+        if (strcmp(job->proofs[i].challenge_url, challenge_url) == 0) {
+            return &job->proofs[i];
+        }
+    }
+    return NULL;
+}
+
+/* Where a proof with this token is, or .proof_count. */
+static size_t
+find_token(const struct job *job, struct acme_bytes token)
+{
+    size_t at = 0;
+
+    while (at < job->proof_count && !acme_bytes_equal(token,
+        acme_bytes_of(job->proofs[at].token))) {
+        at++;
+    }
+    return at;
+}
+
 bool
 pending_add_proof(struct job *job, const char *name, const char *token,
     const char *challenge_url, struct acme_error *err)
 {
-    struct proof proof = { strdup(name), strdup(token), strdup(challenge_url) };
+    size_t at = find_token(job, acme_bytes_of(token));
+    struct proof proof = { 0 };
     struct proof *grown;
-    size_t at;
 
-    for (at = 0; at < job->proof_count; at++) {
-        if (strcmp(job->proofs[at].token, token) == 0) {
-            break;
-        }
+    if (at < job->proof_count
+        && strcmp(job->proofs[at].challenge_url, challenge_url) == 0) {
+        return true;
     }
     if (at == PROOFS_MAX) {
-        acme_fail(err, ACME_PEER_BROKE, "more than %d challenges", PROOFS_MAX);
-        goto failed;
+        return acme_fail(err, ACME_PEER_BROKE, "more than %d challenges",
+            PROOFS_MAX);
     }
     grown = reallocarray(job->proofs, job->proof_count + 1, sizeof(*grown));
-    if (grown == NULL || proof.name == NULL || proof.token == NULL
-        || proof.challenge_url == NULL) {
-        job->proofs = grown != NULL ? grown : job->proofs;
-        acme_fail_memory(err);
-        goto failed;
+    if (grown == NULL) {
+        return acme_fail_memory(err);
     }
     job->proofs = grown;
+    proof.name = strdup(name);
+    proof.token = strdup(token);
+    proof.challenge_url = strdup(challenge_url);
+    if (proof.name == NULL || proof.token == NULL
+        || proof.challenge_url == NULL) {
+        free_proof(&proof);
+        return acme_fail_memory(err);
+    }
     if (at == job->proof_count) {
         job->proof_count++;
     } else {
-        free(grown[at].name);
-        free(grown[at].token);
-        free(grown[at].challenge_url);
+        free_proof(&grown[at]);
     }
     grown[at] = proof;
     return true;
-
-failed:
-    free(proof.name);
-    free(proof.token);
-    free(proof.challenge_url);
-    return false;
 }
 
 bool
@@ -117,12 +143,7 @@ pending_publish(struct job *job, struct keeper *keeper, struct acme_error *err)
 bool
 pending_has_token(const struct job *job, struct acme_bytes token)
 {
-    for (size_t i = 0; i < job->proof_count; i++) {
-        if (acme_bytes_equal(acme_bytes_of(job->proofs[i].token), token)) {
-            return true;
-        }
-    }
-    return false;
+    return find_token(job, token) < job->proof_count;
 }
 
 void
@@ -167,7 +188,8 @@ add_proofs(cJSON *root, const struct job *job)
         if (cJSON_AddStringToObject(item, "name", proof->name) == NULL
             || cJSON_AddStringToObject(item, "token", proof->token) == NULL
             || cJSON_AddStringToObject(item, "url", proof->challenge_url)
-                == NULL) {
+                == NULL
+            || cJSON_AddBoolToObject(item, "told", proof->told) == NULL) {
             return false;
         }
     }
@@ -252,6 +274,7 @@ load_proofs(const cJSON *root, struct job *job, struct acme_error *err)
         if (!pending_add_proof(job, name, token, url, err)) {
             return false;
         }
+        pending_find_proof(job, url)->told = acme_json_flag(item, "told");
     }
     return true;
 }

@@ -22,9 +22,13 @@ bool pending_save_key(struct job *job, struct keeper *keeper,
 bool pending_save_order(struct job *job, struct keeper *keeper,
     struct acme_error *err);
 
-/* Remember a proof; one with the same token is replaced. */
+/* Remember a proof; one with the same token and URL stays, as told as it is. */
 bool pending_add_proof(struct job *job, const char *name, const char *token,
     const char *challenge_url, struct acme_error *err);
+
+/* The proof of this challenge, or NULL. */
+struct proof *pending_find_proof(const struct job *job,
+    const char *challenge_url);
 
 /* All proofs of the job on the page / off the page and forgotten. */
 bool pending_publish(struct job *job, struct keeper *keeper,

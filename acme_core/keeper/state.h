@@ -4,7 +4,8 @@
  * Invariants:
  *  1. A job is in .active exactly while its state is not JOB_IDLE.
  *  2. A job that is JOB_ORDERING has its key synced in pending/<folder>.
- *  3. Each proof of a job is on the page and in its order.json.
+ *  3. Each proof of a job is on the page and in its order.json, and so is
+ *     .told, before the response leaves us.
  *  4. Ids are never reused while an agent lives: sessions are 1 .. ca_count,
  *     jobs count up from JOB_ID_FIRST.
  */
@@ -53,6 +54,7 @@ struct proof {
     char *name;
     char *token;
     char *challenge_url;
+    bool told;                  /* a response was signed (RFC 8555 7.5.1) */
 };
 
 enum job_state {

@@ -20,7 +20,10 @@
 #include "protocol/order_object.h"
 #include "protocol/pace.h"
 
-enum { FIRST_REVIEW = 6 };    /* polls; doubled after each review */
+enum {
+    FIRST_REVIEW = 6,         /* polls; doubled after each review */
+    DOUBT_AFTER = 12          /* polls, a minute: was the CA really told? */
+};
 
 /* In the order of an order's life; a later one is progress. */
 enum order_stage {
@@ -47,7 +50,9 @@ struct acme_order {
     enum order_stage stage;
 
     bool resumed;
-    bool responded;           /* in this life of the order */
+    bool responded;           /* in this life of the order, or before it: */
+    bool told_before;         /* a response was left out for that reason */
+    bool insisting;           /* none is left out any more */
     bool asked_all;           /* every authorization was gone through */
     bool finalized;
     bool finalized_early;     /* and the CA said orderNotReady */
@@ -490,13 +495,22 @@ publish_proof(struct acme_order *order, struct acme_need *need)
     need->token = order->authorization.token;
 }
 
-/* What the CA has been told already is not said again (8.2). */
+/*
+ * What the CA has been told already is not said again (8.2): some CAs leave a
+ * challenge pending while they validate it, and a second response would make
+ * them validate twice, perhaps when the proof is gone.
+ */
 static void
-respond_if_pending(struct acme_order *order)
+respond_if_pending(struct acme_order *order, bool told)
 {
     switch (order->authorization.challenge) {
     case ACME_CHALLENGE_PENDING:
-        enter(order, RESPOND);
+        if (!told || order->insisting) {
+            enter(order, RESPOND);
+            break;
+        }
+        order->responded = order->told_before = true;
+        authorize_from(order, order->at + 1);
         break;
     case ACME_CHALLENGE_PROCESSING:
     case ACME_CHALLENGE_VALID:
@@ -525,7 +539,7 @@ read_challenge(struct acme_order *order, const struct acme_reply *reply,
 }
 
 void
-acme_order_done(struct acme_order *order)
+acme_order_done(struct acme_order *order, bool told)
 {
     struct acme_error err;
 
@@ -533,7 +547,7 @@ acme_order_done(struct acme_order *order)
         return;
     }
     if (order->stage == PROVE) {
-        respond_if_pending(order);
+        respond_if_pending(order, told);
     } else if (order->stage == SAVE && !follow_status(order, &err)) {
         keep_failure(order, &err);
     }
@@ -542,12 +556,19 @@ acme_order_done(struct acme_order *order)
 /* ---- AWAIT_VERDICT, AWAIT_ISSUE: 7.5.1, 7.4 */
 
 /*
- * No change yet. Some CAs leave an order pending although an authorization
- * has failed, so those are looked at now and then.
+ * No change yet. A crash may have come between the note that the CA was told
+ * and the telling. And some CAs leave an order pending although an
+ * authorization has failed, so those are looked at now and then.
  */
 static bool
 keep_waiting(struct acme_order *order, struct acme_error *err)
 {
+    if (order->stage == AWAIT_VERDICT && order->told_before
+        && !order->insisting && order->pace.polls >= DOUBT_AFTER) {
+        order->insisting = true;
+        authorize_from(order, 0);
+        return true;
+    }
     if (order->stage == AWAIT_VERDICT
         && order->pace.polls >= order->review_at) {
         order->review_at *= 2;

@@ -83,8 +83,13 @@ bool acme_order_reply(struct acme_order *order, int64_t now_ms,
  */
 bool acme_order_failed(struct acme_order *order, struct acme_error *err);
 
-/* The SAVE or PUBLISH just asked for is done. */
-void acme_order_done(struct acme_order *order);
+/*
+ * The SAVE or PUBLISH just asked for is done.
+ *   told   of a PUBLISH: the CA was told before that this challenge is ready,
+ *          by whoever had the order then. It is not told again, since it may
+ *          be validating now, unless it stays pending for a minute
+ */
+void acme_order_done(struct acme_order *order, bool told);
 
 /* "newOrder", "authorization", "challenge", "finalize", ... for logs. */
 const char *acme_order_step(const struct acme_order *order);

@@ -35,7 +35,7 @@ wants_reply(struct acme_order *order, int64_t *now)
         if (need.type == ACME_NEED_SLEEP) {
             *now = need.wake_at_ms;
         } else {
-            acme_order_done(order);
+            acme_order_done(order, *now % 2 == 0);
         }
     }
     return false;

@@ -235,6 +235,48 @@ a_challenge_is_answered_once_it_is_published(void **state)
 }
 
 static void
+that_the_ca_was_told_survives_the_keeper(void **state)
+{
+    struct scene *scene = *state;
+    struct job again = { 0 };
+
+    assert_true(say(scene, ACME_MESSAGE_PUBLISH, job_id(scene), 0,
+        "example.test", TOKEN, CHALLENGE));
+    attempt_init(&again, &scene->keeper, &scene->cert);
+    assert_false(again.proofs[0].told);
+    attempt_free(&again);
+
+    assert_true(say(scene, ACME_MESSAGE_SIGN, job_id(scene),
+        ACME_KIND_RESPOND, CHALLENGE, "bm9uY2U", NULL));
+    memset(&again, 0, sizeof(again));
+    attempt_init(&again, &scene->keeper, &scene->cert);
+    assert_true(again.proofs[0].told);
+    attempt_free(&again);
+}
+
+static void
+an_agent_hears_that_the_ca_was_told(void **state)
+{
+    struct scene *scene = *state;
+
+    for (unsigned told = 0; told < 2; told++) {
+        struct acme_message message;
+        struct acme_error err;
+        bool got;
+
+        assert_true(say(scene, ACME_MESSAGE_PUBLISH, job_id(scene), 0,
+            "example.test", TOKEN, CHALLENGE));
+        do {
+            assert_true(acme_channel_next(scene->agent, &message, &got, &err));
+        } while (got && message.type != ACME_MESSAGE_DONE);
+        assert_true(got);
+        assert_int_equal(message.number, told);
+        assert_true(say(scene, ACME_MESSAGE_SIGN, job_id(scene),
+            ACME_KIND_RESPOND, CHALLENGE, "bm9uY2U", NULL));
+    }
+}
+
+static void
 a_proof_for_a_foreign_name_is_refused(void **state)
 {
     struct scene *scene = *state;
@@ -417,6 +459,8 @@ main(void)
         TEST(urls_of_the_directory_are_signed_and_others_are_not),
         TEST(a_malformed_nonce_is_not_signed),
         TEST(a_challenge_is_answered_once_it_is_published),
+        TEST(that_the_ca_was_told_survives_the_keeper),
+        TEST(an_agent_hears_that_the_ca_was_told),
         TEST(a_proof_for_a_foreign_name_is_refused),
         TEST(a_token_that_is_a_path_ends_the_agent),
         TEST(words_out_of_turn_end_the_agent),

@@ -105,7 +105,7 @@ expect_save(struct talk *talk)
     next(talk);
     assert_int_equal(talk->need.type, ACME_NEED_SAVE);
     assert_string_equal(talk->need.url, CA "/order/1");
-    acme_order_done(talk->order);
+    acme_order_done(talk->order, false);
 }
 
 static void
@@ -120,7 +120,7 @@ expect_publish(struct talk *talk, const char *name, unsigned n)
     assert_string_equal(talk->need.token, text);
     snprintf(text, sizeof(text), CA "/challenge/%u", n);
     assert_string_equal(talk->need.url, text);
-    acme_order_done(talk->order);
+    acme_order_done(talk->order, false);
 }
 
 /* Sleeps, and says how long. */
@@ -939,6 +939,91 @@ a_resumed_order_that_fails_now_says_why(void **state)
     end(talk);
 }
 
+/* As prove(), of a challenge that the CA was told of in an earlier life. */
+static void
+prove_told(struct talk *talk, unsigned n)
+{
+    char url[64];
+
+    snprintf(url, sizeof(url), CA "/authz/%u", n);
+    expect_get(talk, url);
+    give_authz(talk, n, "pending", "pending");
+    next(talk);
+    assert_int_equal(talk->need.type, ACME_NEED_PUBLISH);
+    acme_order_done(talk->order, true);
+}
+
+static void
+a_challenge_that_the_ca_was_told_of_is_not_told_again(void **state)
+{
+    struct talk *talk = begin_resumed();
+
+    (void) state;
+    expect_get(talk, CA "/order/1");
+    give_order(talk, "pending");
+    prove_told(talk, 1);
+    prove(talk, 2);
+    expect_poll(talk);
+    give_order(talk, "ready");
+    expect_send(talk, ACME_KIND_FINALIZE, CA "/finalize/1");
+    end(talk);
+}
+
+static void
+a_told_challenge_that_fails_is_this_orders_failure(void **state)
+{
+    struct talk *talk = begin_resumed();
+
+    (void) state;
+    expect_get(talk, CA "/order/1");
+    give_order(talk, "pending");
+    prove_told(talk, 1);
+    prove_told(talk, 2);
+    expect_poll(talk);
+    give_order(talk, "invalid");
+    expect_get(talk, CA "/authz/1");
+    assert_true(give(talk, authz_json(talk, 1, "invalid", "invalid",
+        WORDS("connection", "refused"))));
+    expect_get(talk, CA "/authz/2");
+    assert_false(give(talk, authz_json(talk, 2, "valid", "valid", "")));
+    assert_string_equal(talk->err.problem, "connection");
+    end(talk);
+}
+
+static void
+a_told_challenge_that_stays_pending_is_told_again_after_a_minute(void **state)
+{
+    struct talk *talk = begin_resumed();
+    int64_t begin_ms;
+
+    (void) state;
+    expect_get(talk, CA "/order/1");
+    give_order(talk, "pending");
+    prove_told(talk, 1);
+    prove_told(talk, 2);
+    begin_ms = talk->now_ms;
+    for (;;) {
+        next(talk);
+        if (talk->need.type == ACME_NEED_SLEEP) {
+            talk->now_ms = talk->need.wake_at_ms;
+        } else if (strstr(talk->need.url, "/authz/") == NULL) {
+            give_order(talk, "pending");
+        } else if (talk->now_ms - begin_ms < MINUTE / 2) {
+            give_authz(talk, talk->need.url[strlen(talk->need.url) - 1] - '0',
+                "pending", "pending");
+        } else {
+            break;
+        }
+        assert_true(talk->now_ms - begin_ms < 2 * MINUTE);
+    }
+    prove(talk, 1);
+    prove(talk, 2);
+    expect_poll(talk);
+    give_order(talk, "ready");
+    expect_send(talk, ACME_KIND_FINALIZE, CA "/finalize/1");
+    end(talk);
+}
+
 /* ---- what CAs add */
 
 static void
@@ -1252,6 +1337,10 @@ main(void)
         cmocka_unit_test(a_refused_new_order_is_not_gone),
         cmocka_unit_test(a_resumed_pending_order_that_failed_before_is_gone),
         cmocka_unit_test(a_resumed_order_that_fails_now_says_why),
+        cmocka_unit_test(a_challenge_that_the_ca_was_told_of_is_not_told_again),
+        cmocka_unit_test(a_told_challenge_that_fails_is_this_orders_failure),
+        cmocka_unit_test(
+            a_told_challenge_that_stays_pending_is_told_again_after_a_minute),
         cmocka_unit_test(extra_identifiers_and_valid_authorizations_are_fine),
         cmocka_unit_test(
             an_extra_authorization_that_is_pending_fails_clearly),
