@@ -6,7 +6,7 @@ package ACME::Test::Proxy;
 #   $t->proxy(to => $port)         copies bytes, counts connections
 #   $t->proxy(to => $ca)           the same, in front of a Pebble; a URL then
 #   $t->proxy(ca => $ca)           speaks HTTPS itself, so that it can log
-#       each request and the tokens of challenges ("token ...")
+#       each request and the tokens of http-01 challenges ("token ...")
 #       and run answer => sub { ($method, $path, $headers, $body) }, which
 #       returns a whole HTTP reply, or undef to pass the request on
 #   start => 0                     not yet: call start later
@@ -126,7 +126,8 @@ sub _speak_https {
         }
         my ($status) = $reply =~ /^HTTP\S+ (\d+)/;
         _note("$method $path $status");
-        _note("token $1") if $reply =~ /"token":\s*"([^"]+)"/;
+        _note("token $1") if $reply
+            =~ /"type":\s*"http-01"[^}]*"token":\s*"([^"]+)"/;
         print $client $reply or return;
     }
 }
