@@ -184,6 +184,7 @@ ngx_http_acme_domain_build(ngx_conf_t *cf,
 {
     ngx_uint_t                   i, *certs;
     const char                  *where;
+    ngx_core_conf_t             *ccf;
     struct acme_error            err;
     struct acme_scope           *scope;
     ngx_pool_cleanup_t          *cln;
@@ -201,7 +202,12 @@ ngx_http_acme_domain_build(ngx_conf_t *cf,
         return NGX_ERROR;
     }
 
-    settings = acme_settings_new(global, NGX_ACME_HELPER_PATH, &err);
+    ccf = (ngx_core_conf_t *) ngx_get_conf(cf->cycle->conf_ctx,
+                                           ngx_core_module);
+
+    settings = acme_settings_new(global, NGX_ACME_HELPER_PATH,
+                                 ccf->username ? ccf->username : NGX_USER,
+                                 &err);
     if (settings == NULL) {
         ngx_log_error(NGX_LOG_EMERG, cf->log, 0, "acme: %s", err.text);
         return NGX_ERROR;

@@ -68,8 +68,11 @@ write_plan(struct job *job, struct keeper *keeper)
         err.text);
 }
 
-/* What is in service decides when; a failure before decides not before. */
-static void
+/*
+ * What is in service decides when; a failure before decides not before.
+ * Returns whether a certificate is due.
+ */
+static bool
 schedule(struct job *job, struct keeper *keeper)
 {
     bool due = !service_is_current(job, keeper);
@@ -79,6 +82,7 @@ schedule(struct job *job, struct keeper *keeper)
     if (job->plan.failures > 0 && job->next_at < job->plan.next_attempt) {
         job->next_at = job->plan.next_attempt;
     }
+    return due;
 }
 
 void
@@ -93,9 +97,12 @@ attempt_init(struct job *job, struct keeper *keeper,
         .label = job->account->ca->name };
     job->keygen_fd = -1;
     read_plan(job, keeper);
-    schedule(job, keeper);
-    attempt_encourage(job, keeper);
-    pending_load(job, keeper);
+    if (schedule(job, keeper)) {
+        attempt_encourage(job, keeper);
+        pending_load(job, keeper);
+    } else {
+        pending_remove(job, keeper);  /* it ended in what is in service */
+    }
 }
 
 void
@@ -129,6 +136,24 @@ attempt_find(struct keeper *keeper, uint32_t id)
 }
 
 /* ---- the attempt */
+
+/*
+ * A CA gives one account the same order for the same set of names, so two
+ * certificates that differ in their key only are ordered one after the other.
+ */
+bool
+attempt_must_wait(const struct job *job, const struct keeper *keeper)
+{
+    for (size_t i = 0; i < keeper->active_count; i++) {
+        const struct job *other = keeper->active[i];
+
+        if (other->account == job->account
+            && acme_settings_same_names(other->cert, job->cert)) {
+            return true;
+        }
+    }
+    return false;
+}
 
 static void
 deactivate(struct job *job, struct keeper *keeper)
@@ -374,7 +399,7 @@ install(struct job *job, struct keeper *keeper, struct acme_bytes chain_pem,
     struct acme_buffer meta = ACME_BUFFER(ACME_STORE_FILE_MAX);
     struct acme_leaf leaf = { 0 };
     unsigned generation;
-    bool ok;
+    bool ok, urgent = !job->fits || job->not_after <= keeper->now;
 
     if (!acme_chain_check(chain_pem, job->key, names_of(job),
             job->cert->name_count, keeper->now, &leaf, err)) {
@@ -389,10 +414,11 @@ install(struct job *job, struct keeper *keeper, struct acme_bytes chain_pem,
             acme_buffer_bytes(&entry), chain_pem, acme_buffer_bytes(&key_pem),
             acme_buffer_bytes(&meta), keeper->now, &generation, err);
     if (ok) {
-        job->served = true;
+        job->served = job->fits = true;
         job->not_before = leaf.not_before;
         job->not_after = leaf.not_after;
         log_installed(job, &leaf, generation);
+        deploy_landed(keeper, urgent);
     }
     acme_leaf_free(&leaf);
     acme_buffer_free(&meta);
@@ -421,7 +447,6 @@ attempt_installed(struct job *job, struct keeper *keeper,
     write_plan(job, keeper);
     deactivate(job, keeper);
     job->next_at = acme_plan_renew_at(job->not_before, job->not_after);
-    deploy_landed(keeper);
 }
 
 static void

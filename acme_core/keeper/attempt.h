@@ -16,6 +16,9 @@ void attempt_init(struct job *job, struct keeper *keeper,
     const struct acme_settings_cert *cert);
 void attempt_free(struct job *job);
 
+/* Is the same set of names being ordered from the same account? */
+bool attempt_must_wait(const struct job *job, const struct keeper *keeper);
+
 /*
  * Begin an attempt: the account, then the saved order or a new key. Failures
  * end the attempt as attempt_failed does.

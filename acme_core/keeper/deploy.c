@@ -8,7 +8,19 @@
 
 #include "keeper/master.h"
 
-enum { ANSWER_S = 30, ASK_AGAIN_MAX_S = 3600 };
+enum { ANSWER_S = 30, ASK_AGAIN_MAX_S = 3600, RENEWALS_APART_S = 60 };
+
+/* No reload before this: the last one is too recent. */
+static int64_t
+earliest(const struct keeper *keeper)
+{
+    int64_t apart = keeper->settings->reload_delay_s;
+
+    if (!keeper->deploy.urgent && apart < RENEWALS_APART_S) {
+        apart = RENEWALS_APART_S;
+    }
+    return keeper->deploy.asked_at + apart;
+}
 
 static void
 gather(struct keeper *keeper, unsigned landed)
@@ -22,7 +34,7 @@ gather(struct keeper *keeper, unsigned landed)
 }
 
 void
-deploy_landed(struct keeper *keeper)
+deploy_landed(struct keeper *keeper, bool urgent)
 {
     struct deploy *deploy = &keeper->deploy;
 
@@ -31,6 +43,7 @@ deploy_landed(struct keeper *keeper)
             "the new certificate is served after the next reload");
         return;
     }
+    deploy->urgent = deploy->urgent || urgent;
     switch (deploy->state) {
     case DEPLOY_IDLE:
         gather(keeper, 1);
@@ -44,13 +57,11 @@ deploy_landed(struct keeper *keeper)
     }
 }
 
-/* May the reload come before the end of its window? */
+/* Is the window at its end, or will nothing more land in it? */
 static bool
 nothing_to_wait_for(const struct keeper *keeper)
 {
-    return keeper->active_count == 0
-        && keeper->deploy.asked_at + keeper->settings->reload_delay_s
-            <= keeper->now;
+    return keeper->active_count == 0 || keeper->now >= keeper->deploy.due_at;
 }
 
 static void
@@ -65,6 +76,7 @@ ask(struct keeper *keeper)
         pause *= 2;
     }
     deploy->state = DEPLOY_ASKED;
+    deploy->urgent = false;
     deploy->asked_at = keeper->now;
     deploy->due_at = keeper->now + pause;
     if (!master_reload(keeper->life_inode, &err)) {
@@ -94,19 +106,16 @@ ask_again(struct keeper *keeper)
 void
 deploy_run(struct keeper *keeper)
 {
-    struct deploy *deploy = &keeper->deploy;
-    bool due = keeper->now >= deploy->due_at;
-
-    switch (deploy->state) {
+    switch (keeper->deploy.state) {
     case DEPLOY_IDLE:
         break;
     case DEPLOY_GATHERING:
-        if (due || nothing_to_wait_for(keeper)) {
+        if (nothing_to_wait_for(keeper) && keeper->now >= earliest(keeper)) {
             ask(keeper);
         }
         break;
     case DEPLOY_ASKED:
-        if (due) {
+        if (keeper->now >= keeper->deploy.due_at) {
             ask_again(keeper);
         }
         break;
@@ -116,8 +125,18 @@ deploy_run(struct keeper *keeper)
 int64_t
 deploy_wake_at(const struct keeper *keeper)
 {
-    return keeper->deploy.state != DEPLOY_IDLE ? keeper->deploy.due_at
-                                               : INT64_MAX;
+    const struct deploy *deploy = &keeper->deploy;
+
+    switch (deploy->state) {
+    case DEPLOY_IDLE:
+        break;
+    case DEPLOY_GATHERING:
+        return deploy->due_at > earliest(keeper) ? deploy->due_at
+                                                 : earliest(keeper);
+    case DEPLOY_ASKED:
+        return deploy->due_at;
+    }
+    return INT64_MAX;
 }
 
 bool

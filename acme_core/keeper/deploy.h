@@ -8,14 +8,19 @@
 
 #include "keeper/state.h"
 
-/* A certificate has landed in live/. */
-void deploy_landed(struct keeper *keeper);
+/*
+ * A certificate has landed in live/.
+ *   urgent   what is served lacks a name, has expired or is a placeholder;
+ *            otherwise the new one only renews it
+ */
+void deploy_landed(struct keeper *keeper, bool urgent);
 
 /*
  * Reload when it is time: as soon as no order is under way, at the latest
  * acme_reload's delay after the first certificate landed, and never within
- * that delay after the last reload. Asked again, with a warning, when the server did
- * not answer: a configuration on disk that does not pass -t is not loaded.
+ * that delay (for renewals: a minute) after the last reload. Asked again,
+ * with a warning, when the server did not answer: a configuration on disk
+ * that does not pass -t is not loaded.
  */
 void deploy_run(struct keeper *keeper);
 

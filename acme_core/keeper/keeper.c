@@ -141,7 +141,7 @@ prepare(struct keeper *keeper, struct acme_error *err)
 
         attempt_init(job, keeper, &settings->certs[i]);
         if (job->obtained_at >= keeper->loaded_at && job->served) {
-            deploy_landed(keeper);  /* the server has not seen it yet */
+            deploy_landed(keeper, true);  /* the server has not seen it yet */
         }
     }
     acme_page_sweep(keeper->page, is_wanted, keeper);
@@ -332,7 +332,12 @@ start_due_jobs(struct keeper *keeper)
          && keeper->active_count < ORDERS_MAX; i++) {
         struct job *job = &keeper->jobs[i];
 
-        if (job->state == JOB_IDLE && job->next_at <= keeper->now) {
+        if (job->state != JOB_IDLE || job->next_at > keeper->now) {
+            continue;
+        }
+        if (attempt_must_wait(job, keeper)) {
+            job->next_at = keeper->now + 1;
+        } else {
             attempt_start(job, keeper);
         }
     }

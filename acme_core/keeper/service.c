@@ -100,8 +100,8 @@ service_is_current(struct job *job, struct keeper *keeper)
     struct acme_leaf leaf = { 0 };
     struct acme_error err = { 0 };
     char path[PATH_MAX];
-    bool current = false;
 
+    job->fits = false;
     job->served = acme_store_live_read(keeper->settings->state_path,
             job->cert->folder, path, sizeof(path), &chain, &key, &err)
         && acme_pair_matches(acme_buffer_bytes(&chain),
@@ -110,20 +110,20 @@ service_is_current(struct job *job, struct keeper *keeper)
     if (job->served) {
         job->not_before = leaf.not_before;
         job->not_after = leaf.not_after;
-        current = fits(job, acme_buffer_bytes(&key), &leaf, &err);
+        job->fits = fits(job, acme_buffer_bytes(&key), &leaf, &err);
         if (!is_from_ca(path, job->account->ca->url, &job->obtained_at)
-            && current) {
-            current = acme_fail(&err, ACME_MISCONFIG, "acme_ca is now %s",
+            && job->fits) {
+            job->fits = acme_fail(&err, ACME_MISCONFIG, "acme_ca is now %s",
                 job->account->ca->name);
         }
     }
-    if (!current && err.sys != ENOENT) {
+    if (!job->fits && err.sys != ENOENT) {
         acme_log(&job->log, ACME_LOG_NOTICE,
             "the certificate in service is to be replaced: %s", err.text);
     }
     acme_leaf_free(&leaf);
     acme_buffer_wipe(&key);
     acme_buffer_free(&chain);
-    return current && keeper->now
+    return job->fits && keeper->now
         < acme_plan_renew_at(job->not_before, job->not_after);
 }

@@ -7,9 +7,8 @@
 #include "keeper/state.h"
 
 /*
- * Read live/<folder> and set .served, .not_before and .not_after. True when
- * it covers the names with a key of the right type, comes from the CA of the
- * settings, and is not yet due for renewal.
+ * Read live/<folder> and set .served, .fits, .not_before and .not_after. True
+ * when it fits the settings and is not yet due for renewal.
  */
 bool service_is_current(struct job *job, struct keeper *keeper);
 

@@ -75,6 +75,7 @@ struct job {
     int64_t not_before;         /* of the certificate in service, or 0 */
     int64_t not_after;
     bool served;                /* live/ holds a certificate */
+    bool fits;                  /* with the names, key and CA asked for */
     int64_t obtained_at;        /* when it was, or 0 */
     struct acme_plan plan;
     struct acme_key *key;       /* of the order under way */
@@ -94,6 +95,7 @@ struct deploy {
     } state;
     int64_t due_at;         /* unix seconds */
     int64_t asked_at;       /* 0 = never */
+    bool urgent;            /* one of those that landed is more than a renewal */
     unsigned landed;        /* certificates for the next reload */
     unsigned late;          /* landed while a reload was under way */
     unsigned unanswered;    /* reloads asked for in vain, in a row */

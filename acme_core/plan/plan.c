@@ -14,6 +14,7 @@ enum {
     MINUTE_S = 60,
     DAY_S = 24 * 3600,
     SHORT_LIFE_S = 10 * DAY_S,
+    RETRY_AFTER_MAX_S = 8 * DAY_S,  /* the longest known limit is a week's */
     FAILURES_MAX = 1000000
 };
 
@@ -124,7 +125,8 @@ acme_plan_failed(struct acme_plan *plan, const struct acme_error *err,
     plan->failed_at = now;
     plan->next_attempt = now + pause;
     if (err->retry_at > plan->next_attempt) {
-        plan->next_attempt = err->retry_at;
+        plan->next_attempt = err->retry_at < now + RETRY_AFTER_MAX_S
+            ? err->retry_at : now + RETRY_AFTER_MAX_S;
     }
     memcpy(plan->problem, err->problem, sizeof(plan->problem));
     memcpy(plan->text, err->text, sizeof(plan->text));

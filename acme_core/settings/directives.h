@@ -47,8 +47,9 @@
         "directory", "/var/lib/acme",                                       \
         "Where accounts, keys and certificates are kept.")                  \
     X(USER, "acme_user", GLOBAL, 1, 1,                                      \
-        "name", "_acme if it exists, else nobody",                          \
-        "The user as whom the process that talks to the CA runs.")          \
+        "name", "_acme, else nobody, else daemon",                          \
+        "The user as whom the process that talks to the CA runs; never "    \
+        "the one of the server's workers.")                                 \
     X(HELPER, "acme_helper", GLOBAL, 1, 1,                                  \
         "file", "acme-helper where make install puts it",                   \
         "The helper program that obtains the certificates.")

@@ -20,8 +20,6 @@
 
 #define DEFAULT_STATE_PATH "/var/lib/acme"
 #define DEFAULT_CA "letsencrypt"
-#define PREFERRED_USER "_acme"
-#define FALLBACK_USER "nobody"
 
 enum { DEFAULT_DELAY_S = 10 };
 
@@ -85,19 +83,48 @@ set_numbers(struct acme_settings *settings, const struct acme_scope *global)
     }
 }
 
+/*
+ * acme_user, or the first of these that exists. Never the user of the
+ * server's workers: agent and worker could look into each other.
+ */
 static const char *
-default_user(void)
+choose_user(const struct acme_scope *global, const char *server_user,
+    struct acme_error *err)
 {
-    return getpwnam(PREFERRED_USER) != NULL ? PREFERRED_USER : FALLBACK_USER;
+    static const char *const users[] = { "_acme", "nobody", "daemon" };
+    const struct acme_scope_value *value = acme_scope_value(NULL, global,
+        ACME_DIRECTIVE_USER);
+
+    if (value != NULL && geteuid() == 0
+        && strcmp(value->argv[0], server_user) == 0) {
+        acme_fail(err, ACME_MISCONFIG, "acme_user \"%s\" is the user of the "
+            "server's own workers: name another one, in %s", server_user,
+            value->where);
+        return NULL;
+    }
+    if (value != NULL) {
+        return value->argv[0];
+    }
+    for (size_t i = 0; i < sizeof(users) / sizeof(*users); i++) {
+        if (strcmp(users[i], server_user) != 0
+            && getpwnam(users[i]) != NULL) {
+            return users[i];
+        }
+    }
+    return users[0];  /* acme_settings_check says that it is missing */
 }
 
 struct acme_settings *
 acme_settings_new(const struct acme_scope *global, const char *default_helper,
-    struct acme_error *err)
+    const char *server_user, struct acme_error *err)
 {
-    struct acme_settings *settings = calloc(1, sizeof(*settings));
-    const char *user = text_of(NULL, global, ACME_DIRECTIVE_USER, NULL);
+    const char *user = choose_user(global, server_user, err);
+    struct acme_settings *settings;
 
+    if (user == NULL) {
+        return NULL;
+    }
+    settings = calloc(1, sizeof(*settings));
     if (settings == NULL) {
         acme_fail_memory(err);
         return NULL;
@@ -107,7 +134,7 @@ acme_settings_new(const struct acme_scope *global, const char *default_helper,
         ACME_DIRECTIVE_STATE_PATH, DEFAULT_STATE_PATH));
     settings->helper = strdup(text_of(NULL, global, ACME_DIRECTIVE_HELPER,
         default_helper));
-    settings->user = strdup(user != NULL ? user : default_user());
+    settings->user = strdup(user);
     if (settings->state_path == NULL || settings->helper == NULL
         || settings->user == NULL || !set_contacts(settings, global)) {
         acme_settings_free(settings);
@@ -298,12 +325,11 @@ add_argument_names(struct acme_settings_cert *cert,
 
 /* ---- certificates */
 
-static bool
-same_cert(const struct acme_settings_cert *a,
+bool
+acme_settings_same_names(const struct acme_settings_cert *a,
     const struct acme_settings_cert *b)
 {
-    if (a->ca != b->ca || a->key_type != b->key_type
-        || a->name_count != b->name_count) {
+    if (a->name_count != b->name_count) {
         return false;
     }
     for (size_t i = 0; i < a->name_count; i++) {
@@ -312,6 +338,14 @@ same_cert(const struct acme_settings_cert *a,
         }
     }
     return true;
+}
+
+static bool
+same_cert(const struct acme_settings_cert *a,
+    const struct acme_settings_cert *b)
+{
+    return a->ca == b->ca && a->key_type == b->key_type
+        && acme_settings_same_names(a, b);
 }
 
 /* Take the certificate over, or find the one that is the same. */

@@ -113,11 +113,15 @@ struct acme_settings {
 };
 
 /*
- * Begin the model from the global scope. When helper is not given,
- * `default_helper` is used.
+ * Begin the model from the global scope.
+ *   default_helper   when acme_helper is not given
+ *   server_user      as whom the server's own workers run: acme_user is
+ *                    another one, by default and when it is given (unless we
+ *                    are not root, when all run as we do)
  */
 struct acme_settings *acme_settings_new(const struct acme_scope *global,
-    const char *default_helper, struct acme_error *err);
+    const char *default_helper, const char *server_user,
+    struct acme_error *err);
 void acme_settings_free(struct acme_settings *settings);
 
 /* A warning about the configuration; the adapter logs it with file:line. */
@@ -138,6 +142,10 @@ bool acme_settings_add_server(struct acme_settings *settings,
     const struct acme_scope *global, const struct acme_scope *server,
     const char *const *names, size_t name_count, acme_settings_warn warn,
     void *warn_ctx, size_t *cert_out, struct acme_error *err);
+
+/* Do both name the same set? */
+bool acme_settings_same_names(const struct acme_settings_cert *a,
+    const struct acme_settings_cert *b);
 
 /*
  * The checks that need the whole, for -t: accept_terms is on (the error says

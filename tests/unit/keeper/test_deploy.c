@@ -79,10 +79,10 @@ the_last_certificate_of_a_burst_reloads_at_once(void **state)
     struct server *server = *state;
 
     server->keeper.active_count = 1;
-    deploy_landed(&server->keeper);
+    deploy_landed(&server->keeper, true);
     run_at(server, 1);
     assert_int_equal(reloads, 0);
-    deploy_landed(&server->keeper);
+    deploy_landed(&server->keeper, true);
     server->keeper.active_count = 0;
     run_at(server, 2);
     assert_int_equal(reloads, 1);
@@ -94,7 +94,7 @@ a_slow_order_does_not_hold_back_the_others(void **state)
     struct server *server = *state;
 
     server->keeper.active_count = 1;
-    deploy_landed(&server->keeper);
+    deploy_landed(&server->keeper, true);
     run_at(server, DELAY_S - 1);
     assert_int_equal(reloads, 0);
     run_at(server, DELAY_S);
@@ -106,15 +106,46 @@ reloads_keep_their_distance(void **state)
 {
     struct server *server = *state;
 
-    deploy_landed(&server->keeper);
+    deploy_landed(&server->keeper, true);
     run_at(server, 0);
     assert_int_equal(reloads, 1);
     assert_false(deploy_reloaded(&server->keeper));
     server->keeper.now += 1;
-    deploy_landed(&server->keeper);
+    deploy_landed(&server->keeper, true);
     run_at(server, 2);
     assert_int_equal(reloads, 1);
     run_at(server, DELAY_S + 1);
+    assert_int_equal(reloads, 2);
+}
+
+static void
+renewals_reload_once_a_minute(void **state)
+{
+    struct server *server = *state;
+
+    deploy_landed(&server->keeper, false);
+    run_at(server, 0);
+    assert_int_equal(reloads, 1);
+    assert_false(deploy_reloaded(&server->keeper));
+    deploy_landed(&server->keeper, false);
+    run_at(server, 59);
+    assert_int_equal(reloads, 1);
+    assert_true(deploy_wake_at(&server->keeper) == 1000000 + 60);
+    run_at(server, 60);
+    assert_int_equal(reloads, 2);
+}
+
+static void
+an_urgent_certificate_takes_the_renewals_along(void **state)
+{
+    struct server *server = *state;
+
+    deploy_landed(&server->keeper, false);
+    run_at(server, 0);
+    assert_false(deploy_reloaded(&server->keeper));
+    deploy_landed(&server->keeper, false);
+    deploy_landed(&server->keeper, true);
+    run_at(server, DELAY_S);
     assert_int_equal(reloads, 2);
 }
 
@@ -123,9 +154,9 @@ what_lands_during_a_reload_gets_another_one(void **state)
 {
     struct server *server = *state;
 
-    deploy_landed(&server->keeper);
+    deploy_landed(&server->keeper, true);
     run_at(server, 0);
-    deploy_landed(&server->keeper);
+    deploy_landed(&server->keeper, true);
     assert_false(deploy_reloaded(&server->keeper));
     run_at(server, DELAY_S);
     assert_int_equal(reloads, 2);
@@ -136,7 +167,7 @@ a_server_that_does_not_answer_is_asked_again(void **state)
 {
     struct server *server = *state;
 
-    deploy_landed(&server->keeper);
+    deploy_landed(&server->keeper, true);
     run_at(server, 0);
     run_at(server, 29);
     assert_int_equal(reloads, 1);
@@ -165,7 +196,7 @@ nothing_is_asked_with_acme_reload_off(void **state)
     struct server *server = *state;
 
     server->settings.reload = false;
-    deploy_landed(&server->keeper);
+    deploy_landed(&server->keeper, true);
     run_at(server, 1000);
     assert_int_equal(reloads, 0);
     assert_true(deploy_wake_at(&server->keeper) == INT64_MAX);
@@ -213,6 +244,8 @@ main(void)
         TEST(the_last_certificate_of_a_burst_reloads_at_once),
         TEST(a_slow_order_does_not_hold_back_the_others),
         TEST(reloads_keep_their_distance),
+        TEST(renewals_reload_once_a_minute),
+        TEST(an_urgent_certificate_takes_the_renewals_along),
         TEST(what_lands_during_a_reload_gets_another_one),
         TEST(a_server_that_does_not_answer_is_asked_again),
         TEST(an_operators_reload_is_told_apart),
