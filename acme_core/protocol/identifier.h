@@ -3,9 +3,10 @@
 #ifndef ACME_PROTOCOL_IDENTIFIER_H
 #define ACME_PROTOCOL_IDENTIFIER_H
 
-#include <cjson/cJSON.h>
 #include <stdbool.h>
 #include <stddef.h>
+
+#include "format/json.h"
 
 enum { ACME_IDENTIFIER_SIZE = 256 };
 

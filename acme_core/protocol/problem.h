@@ -3,9 +3,8 @@
 #ifndef ACME_PROTOCOL_PROBLEM_H
 #define ACME_PROTOCOL_PROBLEM_H
 
-#include <cjson/cJSON.h>
-
 #include "base/error.h"
+#include "format/json.h"
 #include "protocol/request.h"
 
 /*

@@ -3,10 +3,10 @@
 #ifndef ACME_PROTOCOL_STATUS_H
 #define ACME_PROTOCOL_STATUS_H
 
-#include <cjson/cJSON.h>
 #include <stdbool.h>
 
 #include "base/error.h"
+#include "format/json.h"
 
 enum acme_order_status {
     ACME_ORDER_PENDING = 1,

@@ -57,7 +57,7 @@ $hits"
 }
 only 'openssl/' 'crypto/'
 only 'curl/' 'agent/'
-only 'cjson/|cJSON' 'format/json'
+only '(cjson/|cJSON)' 'format/json'
 only 'seccomp' 'helper/sandbox'
 only 'ngx_' 'none/'
 
