@@ -36,6 +36,8 @@ objects = $(patsubst acme_core/%.c,$(BUILD)/$(1)/%.o,\
 	$(foreach f,$(2),$(call sources,$(f))))
 
 .PHONY: all clean helper helper-asan helper-clang unit fuzz
+# Objects that only a pattern rule names stay, or each make would redo them.
+.SECONDARY:
 all: helper module
 
 # ---- objects in three builds: release, asan (gcc), clang (fuzzing)

@@ -81,14 +81,18 @@ char *
 acme_log_escape(char *out, size_t size, struct acme_bytes text)
 {
     static const char hex[] = "0123456789abcdef";
-    size_t len = 0;
+    size_t len = 0, dots = 0;
 
     for (size_t i = 0; i < text.len; i++) {
         uint8_t c = text.at[i];
         bool plain = c >= 0x20 && c < 0x7f && c != '"' && c != '\\';
 
-        /* room for this byte, a possible "...", and the NUL */
-        if (len + (plain ? 1 : 4) + 4 > size) {
+        /* the last place from which "..." and the NUL have room */
+        if (len + 4 <= size) {
+            dots = len;
+        }
+        if (len + (plain ? 1 : 4) + 1 > size) {
+            len = dots;
             if (len + 4 <= size) {
                 memcpy(out + len, "...", 3);
                 len += 3;

@@ -10,6 +10,17 @@
 static const char alphabet[] =
     "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
+/* Take back what a failure left half done. */
+static bool
+cut(struct acme_buffer *out, size_t len)
+{
+    out->len = len;
+    if (out->at != NULL) {
+        out->at[len] = '\0';
+    }
+    return false;
+}
+
 bool
 acme_base64url_add(struct acme_buffer *out, struct acme_bytes data)
 {
@@ -26,8 +37,7 @@ acme_base64url_add(struct acme_buffer *out, struct acme_bytes data)
             text[j] = alphabet[bits >> (18 - 6 * j) & 63];
         }
         if (!acme_buffer_add(out, text, left > 2 ? 4 : left + 1)) {
-            out->len = before;
-            return false;
+            return cut(out, before);
         }
     }
     return true;
@@ -80,8 +90,7 @@ acme_base64url_decode(struct acme_buffer *out, struct acme_bytes text)
         size_t len = decode_group(text.at + i, left < 4 ? left : 4, bytes);
 
         if (len == 0 || !acme_buffer_add(out, bytes, len)) {
-            out->len = before;
-            return false;
+            return cut(out, before);
         }
     }
     return true;

@@ -37,6 +37,25 @@ is_shallow(struct acme_bytes text)
     return true;
 }
 
+/* A NUL, bare or escaped: the text it is in would end there unseen. */
+static bool
+holds_nul(struct acme_bytes text)
+{
+    static const char escaped[] = "\\u0000";
+    const size_t len = sizeof(escaped) - 1;
+
+    for (size_t i = 0; i < text.len; i++) {
+        if (text.at[i] == '\0' || (text.len - i >= len
+            && memcmp(text.at + i, escaped, len) == 0)) {
+            return true;
+        }
+        if (text.at[i] == '\\') {
+            i++;
+        }
+    }
+    return false;
+}
+
 static bool
 only_space(const char *at, const char *end)
 {
@@ -57,6 +76,10 @@ acme_json_parse(struct acme_bytes text, struct acme_error *err)
     if (text.len == 0 || text.len > TEXT_MAX || !is_shallow(text)) {
         acme_fail(err, ACME_PEER_BROKE, "%s", text.len == 0 ? "empty JSON"
             : "JSON that is too large or too deep");
+        return NULL;
+    }
+    if (holds_nul(text)) {
+        acme_fail(err, ACME_PEER_BROKE, "JSON with a NUL in a text");
         return NULL;
     }
     root = cJSON_ParseWithLengthOpts(start, text.len, &end, 0);

@@ -9,6 +9,8 @@
 #include <string.h>
 #include <time.h>
 
+#define LAST_SECOND INT64_C(253402300799)  /* of the year 9999 */
+
 enum { TEXT_MAX = 64 };
 
 static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
@@ -78,8 +80,11 @@ to_seconds(const struct tm *tm, int64_t *at_out)
         || tm->tm_min > 59 || tm->tm_sec > 60) {
         return false;
     }
-    *at_out = (int64_t) timegm(&copy);
-    return *at_out >= 0 && copy.tm_mon == tm->tm_mon;
+    /* added later, as a leap second ends in the month behind */
+    copy.tm_sec = 0;
+    *at_out = (int64_t) timegm(&copy) + tm->tm_sec;
+    return *at_out >= 0 && *at_out <= LAST_SECOND
+        && copy.tm_mon == tm->tm_mon;
 }
 
 static bool
@@ -148,7 +153,7 @@ acme_time_read(struct acme_bytes text, int64_t *at_out)
         return false;
     }
     *at_out -= offset;
-    return *at_out >= 0;
+    return *at_out >= 0 && *at_out <= LAST_SECOND;
 }
 
 static bool
