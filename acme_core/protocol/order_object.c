@@ -36,17 +36,25 @@ acme_order_object_init(struct acme_order_object *object,
     return true;
 }
 
+static void
+forget_authorizations(struct acme_order_object *object)
+{
+    for (size_t i = 0; i < object->authorization_count; i++) {
+        free(object->authorizations[i].url);
+    }
+    free(object->authorizations);
+    object->authorizations = NULL;
+    object->authorization_count = 0;
+}
+
 void
 acme_order_object_free(struct acme_order_object *object)
 {
     for (size_t i = 0; i < object->name_count; i++) {
         free(object->names[i]);
     }
-    for (size_t i = 0; i < object->authorization_count; i++) {
-        free(object->authorizations[i].url);
-    }
+    forget_authorizations(object);
     free(object->names);
-    free(object->authorizations);
     free(object->finalize);
     free(object->certificate);
     memset(object, 0, sizeof(*object));
@@ -140,8 +148,11 @@ take_first_sight(struct acme_order_object *object, const cJSON *json,
     if (object->seen) {
         return true;
     }
-    if (!check_identifiers(object, json, err)
-        || !keep_authorizations(object, json, err)) {
+    if (!check_identifiers(object, json, err)) {
+        return false;
+    }
+    if (!keep_authorizations(object, json, err)) {
+        forget_authorizations(object);
         return false;
     }
     object->seen = true;

@@ -186,6 +186,9 @@ acme_problem_of_reply(const struct acme_reply *reply, struct acme_error *err)
 
 /* ---- hints: first match wins; NULL matches everything */
 
+#define DEACTIVATED "this account is deactivated: move its folder in " \
+    "accounts/ away, and a new one is registered"
+
 static const struct {
     const char *type;
     const char *words;
@@ -208,9 +211,9 @@ static const struct {
         "them at the address it names" },
     { "invalidContact", NULL, "correct or leave out acme_contact" },
     { "unsupportedContact", NULL, "correct or leave out acme_contact" },
-    { NULL, "deactivated", "this account is deactivated: move its folder in "
-        "accounts/ away, and a new one is registered" },
-    { NULL, "secondary validation", "it works from one place of the world "
+    { "unauthorized", "deactivated", DEACTIVATED },
+    { NULL, "account is deactivated", DEACTIVATED },
+    { NULL, "during secondary validation", "it works from one place of the world "
         "but not from others: check all name servers, balanced machines and "
         "firewalls that limit by country or rate" },
     { "connection", "likely firewall", "open inbound port 80 to the whole "
@@ -250,6 +253,8 @@ static const struct {
         "acme_state_path on persistent storage" },
     { "rateLimited", "failed authorizations", "correct the earlier failures "
         "first; try on letsencrypt-staging" },
+    { "rateLimited", "please visit", "the CA has paused this account for the "
+        "name: mend the earlier failures, then open the address it gives" },
     { "rateLimited", NULL, "wait until the time that the CA names" },
     { "rejectedIdentifier", NULL, "this CA will not certify the name; "
         "another one may" },

@@ -1,0 +1,291 @@
+/* When a certificate is renewed, and when a failed attempt is repeated. */
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <string.h>
+
+#include "plan/plan.h"
+
+#define NOW INT64_C(1700000000)
+
+enum { MINUTE = 60, DAY = 86400 };
+
+static struct acme_error
+failure(int64_t retry_at)
+{
+    struct acme_error err;
+
+    acme_fail(&err, ACME_RETRY, "connection: refused");
+    strcpy(err.problem, "connection");
+    err.retry_at = retry_at;
+    return err;
+}
+
+/* ---- due */
+
+static const struct {
+    const char *what;
+    int64_t life, left;        /* seconds; left when it is due */
+} lives[] = {
+    { "90 days", 90 * DAY, 30 * DAY },
+    { "47 days", 47 * DAY, 47 * DAY / 3 },
+    { "just over 10 days", 10 * DAY + 3, (10 * DAY + 3) / 3 },
+    { "10 days", 10 * DAY, 5 * DAY },
+    { "6 days", 6 * DAY, 3 * DAY },
+    { "a second", 1, 0 },
+    { "nothing", 0, 0 },
+};
+
+static void
+renewal_is_due_at_a_third_or_half_of_life(void **state)
+{
+    (void) state;
+    for (size_t i = 0; i < sizeof(lives) / sizeof(lives[0]); i++) {
+        int64_t end = NOW + lives[i].life;
+
+        if (end - acme_plan_renew_at(NOW, end) != lives[i].left) {
+            fail_msg("%s", lives[i].what);
+        }
+    }
+    /* dates the wrong way round: no arithmetic helps */
+    assert_int_equal(acme_plan_renew_at(NOW, NOW - 5), NOW - 5);
+}
+
+/* ---- backoff */
+
+static const struct {
+    unsigned failures;         /* before */
+    int64_t pause;
+} steps[] = {
+    { 0, MINUTE }, { 1, 10 * MINUTE }, { 2, 100 * MINUTE }, { 3, DAY },
+    { 4, DAY }, { 99, DAY }, { 1000000, DAY },
+};
+
+static void
+pauses_grow_to_a_day_within_ten_percent(void **state)
+{
+    static const uint32_t randoms[] = { 0, 1, 499, 500, 999, 1000, 123456789,
+        UINT32_MAX };
+
+    (void) state;
+    for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
+        for (size_t j = 0; j < sizeof(randoms) / sizeof(randoms[0]); j++) {
+            struct acme_plan plan = { .failures = steps[i].failures };
+            struct acme_error err = failure(0);
+            int64_t pause = steps[i].pause;
+
+            acme_plan_failed(&plan, &err, 0, randoms[j], NOW);
+            assert_in_range(plan.next_attempt - NOW, pause * 9 / 10,
+                pause * 11 / 10);
+        }
+    }
+}
+
+static void
+chance_reaches_both_ends(void **state)
+{
+    struct acme_plan low = { .failures = 9 }, high = { .failures = 9 };
+    struct acme_error err = failure(0);
+
+    (void) state;
+    acme_plan_failed(&low, &err, 0, 0, NOW);
+    acme_plan_failed(&high, &err, 0, 999, NOW);
+    assert_int_equal(low.next_attempt, NOW + DAY * 9 / 10);
+    assert_true(high.next_attempt > NOW + DAY * 109 / 100);
+}
+
+static const struct {
+    const char *what;
+    unsigned failures;
+    int64_t life_left;         /* 0: nothing is served */
+    int64_t retry_after;
+    int64_t least, most;       /* seconds until the next attempt */
+} rows[] = {
+    { "Retry-After is a floor", 0, 0, 3600, 3600, 3600 },
+    { "Retry-After in the past", 0, 0, -3600, 54, 66 },
+    { "Retry-After before the pause", 3, 0, 60, DAY * 9 / 10, DAY * 11 / 10 },
+    { "a tenth of 5 days", 3, 5 * DAY, 0, DAY / 2, DAY / 2 },
+    { "a tenth of an hour", 3, 3600, 0, 360, 360 },
+    { "a tenth of 5 minutes is a minute", 3, 300, 0, MINUTE, MINUTE },
+    { "a long life", 3, 60 * DAY, 0, DAY * 9 / 10, DAY * 11 / 10 },
+    { "expired", 3, -5, 0, DAY * 9 / 10, DAY * 11 / 10 },
+    { "no pause is made longer by it", 0, 5 * DAY, 0, 54, 66 },
+    { "Retry-After with a short life", 0, 3600, 1800, 1800, 1800 },
+};
+
+static void
+retry_after_and_the_life_left_bound_the_pause(void **state)
+{
+    (void) state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct acme_plan plan = { .failures = rows[i].failures };
+        struct acme_error err = failure(rows[i].retry_after == 0 ? 0
+            : NOW + rows[i].retry_after);
+        int64_t pause;
+
+        acme_plan_failed(&plan, &err, rows[i].life_left == 0 ? 0
+            : NOW + rows[i].life_left, 500, NOW);
+        pause = plan.next_attempt - NOW;
+        if (pause < rows[i].least || pause > rows[i].most) {
+            fail_msg("%s: %lld s", rows[i].what, (long long) pause);
+        }
+    }
+}
+
+static void
+a_failure_is_remembered_with_its_words(void **state)
+{
+    struct acme_plan plan = { .failures = 1 };
+    struct acme_error err = failure(0);
+
+    (void) state;
+    acme_plan_failed(&plan, &err, 0, 0, NOW);
+    assert_int_equal(plan.failures, 2);
+    assert_int_equal(plan.failed_at, NOW);
+    assert_string_equal(plan.problem, "connection");
+    assert_string_equal(plan.text, "connection: refused");
+}
+
+static void
+the_count_of_failures_has_an_end(void **state)
+{
+    struct acme_plan plan = { .failures = 1000000 }, again;
+    struct acme_buffer json = ACME_BUFFER(4096);
+    struct acme_error err = failure(0);
+
+    (void) state;
+    acme_plan_failed(&plan, &err, 0, 0, NOW);
+    assert_true(acme_plan_write(&plan, &json));
+    assert_true(acme_plan_read(acme_buffer_bytes(&json), &again));
+    assert_int_equal(again.failures, 1000000);
+    acme_buffer_free(&json);
+}
+
+static void
+a_success_forgets_the_failures(void **state)
+{
+    struct acme_plan plan = { .failures = 3 }, none = { 0 };
+    struct acme_error err = failure(0);
+
+    (void) state;
+    acme_plan_failed(&plan, &err, 0, 0, NOW);
+    acme_plan_succeeded(&plan);
+    assert_memory_equal(&plan, &none, sizeof(plan));
+}
+
+/* ---- file form */
+
+static void
+a_plan_survives_its_file(void **state)
+{
+    struct acme_plan plan = { .failures = 7, .failed_at = NOW,
+        .next_attempt = NOW + 99, .problem = "rateLimited" }, again;
+    struct acme_buffer json = ACME_BUFFER(8192);
+
+    (void) state;
+    memset(plan.text, '"', sizeof(plan.text) - 1);
+    assert_true(acme_plan_write(&plan, &json));
+    assert_true(acme_plan_read(acme_buffer_bytes(&json), &again));
+    assert_memory_equal(&again, &plan, sizeof(plan));
+    acme_buffer_free(&json);
+}
+
+static void
+an_empty_plan_survives_its_file(void **state)
+{
+    struct acme_plan plan = { 0 }, again;
+    struct acme_buffer json = ACME_BUFFER(4096);
+
+    (void) state;
+    assert_true(acme_plan_write(&plan, &json));
+    assert_true(acme_plan_read(acme_buffer_bytes(&json), &again));
+    assert_memory_equal(&again, &plan, sizeof(plan));
+    acme_buffer_free(&json);
+}
+
+static void
+a_plan_that_does_not_fit_is_not_written(void **state)
+{
+    struct acme_plan plan = { .failures = 7 };
+    struct acme_buffer json = ACME_BUFFER(10);
+
+    (void) state;
+    assert_false(acme_plan_write(&plan, &json));
+    assert_int_equal(json.len, 0);
+    acme_buffer_free(&json);
+}
+
+static const struct {
+    const char *what;
+    const char *json;
+} broken[] = {
+    { "empty", "" },
+    { "cut off", "{\"failures\":3,\"next_att" },
+    { "a list", "[]" },
+    { "no failures", "{}" },
+    { "failures below zero", "{\"failures\":-1}" },
+    { "failures of half", "{\"failures\":0.5}" },
+    { "failures beyond reason", "{\"failures\":1000001}" },
+    { "failures as text", "{\"failures\":\"3\"}" },
+    { "zeros", "\0\0\0\0" },
+};
+
+static void
+a_broken_file_is_an_empty_plan(void **state)
+{
+    struct acme_plan none = { 0 };
+
+    (void) state;
+    for (size_t i = 0; i < sizeof(broken) / sizeof(broken[0]); i++) {
+        struct acme_plan plan;
+
+        memset(&plan, 0xee, sizeof(plan));
+        if (acme_plan_read(acme_bytes_of(broken[i].json), &plan)) {
+            fail_msg("%s was taken", broken[i].what);
+        }
+        assert_memory_equal(&plan, &none, sizeof(plan));
+    }
+}
+
+static void
+broken_members_are_left_out(void **state)
+{
+    struct acme_plan plan;
+
+    (void) state;
+    assert_true(acme_plan_read(acme_bytes_of("{\"failures\":2,"
+        "\"next_attempt\":\"yesterday\",\"failed_at\":17,"
+        "\"problem\":\"a problem type of so many more bytes than there is room "
+        "for in a plan\",\"text\":\"two\\nlines\"}"), &plan));
+    assert_int_equal(plan.failures, 2);
+    assert_int_equal(plan.next_attempt, 0);
+    assert_int_equal(plan.failed_at, 0);
+    assert_string_equal(plan.problem, "");
+    assert_string_equal(plan.text, "");
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(renewal_is_due_at_a_third_or_half_of_life),
+        cmocka_unit_test(pauses_grow_to_a_day_within_ten_percent),
+        cmocka_unit_test(chance_reaches_both_ends),
+        cmocka_unit_test(retry_after_and_the_life_left_bound_the_pause),
+        cmocka_unit_test(a_failure_is_remembered_with_its_words),
+        cmocka_unit_test(the_count_of_failures_has_an_end),
+        cmocka_unit_test(a_success_forgets_the_failures),
+        cmocka_unit_test(a_plan_survives_its_file),
+        cmocka_unit_test(an_empty_plan_survives_its_file),
+        cmocka_unit_test(a_plan_that_does_not_fit_is_not_written),
+        cmocka_unit_test(a_broken_file_is_an_empty_plan),
+        cmocka_unit_test(broken_members_are_left_out),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,208 @@
+/* Authorization objects: what is taken from them (for refusals see order). */
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <string.h>
+
+#include "protocol/authorization.h"
+
+#define CA "https://ca.test"
+#define HEAD "{\"identifier\":{\"type\":\"dns\",\"value\":\"a.test\"}," \
+    "\"status\":\"pending\""
+#define HTTP_01(token) "{\"type\":\"http-01\",\"status\":\"pending\"," \
+    "\"token\":\"" token "\",\"url\":\"" CA "/c/" token "\"}"
+#define ERROR(type, detail) "\"error\":{\"type\":" \
+    "\"urn:ietf:params:acme:error:" type "\",\"detail\":\"" detail "\"}"
+
+static struct acme_authorization authorization;
+
+static bool
+take(const char *body)
+{
+    struct acme_error err;
+
+    memset(&authorization, 0xee, sizeof(authorization));
+    return acme_authorization_read(acme_bytes_of(body), &authorization, &err);
+}
+
+static void
+the_http_01_challenge_is_picked_from_others(void **state)
+{
+    (void) state;
+    assert_true(take(HEAD ",\"challenges\":[{\"type\":\"dns-01\",\"token\":"
+        "\"d\"},17,{}," HTTP_01("one") "," HTTP_01("two")
+        ",{\"type\":\"tls-alpn-01\"}]}"));
+    assert_string_equal(authorization.name, "a.test");
+    assert_int_equal(authorization.status, ACME_AUTHORIZATION_PENDING);
+    assert_true(authorization.offered);
+    assert_int_equal(authorization.challenge, ACME_CHALLENGE_PENDING);
+    assert_string_equal(authorization.token, "one");
+    assert_string_equal(authorization.url, CA "/c/one");
+    assert_string_equal(authorization.types,
+        "dns-01, http-01, http-01, tls-alpn-01");
+    assert_false(authorization.wildcard);
+    assert_false(authorization.has_problem);
+}
+
+static void
+a_broken_challenge_of_another_type_does_not_matter(void **state)
+{
+    (void) state;
+    assert_true(take(HEAD ",\"challenges\":[{\"type\":\"dns-01\",\"status\":"
+        "\"odd\",\"token\":\"../x\",\"url\":1}," HTTP_01("one") "]}"));
+    assert_string_equal(authorization.token, "one");
+}
+
+static void
+the_words_about_http_01_count_more(void **state)
+{
+    (void) state;
+    assert_true(take(HEAD ",\"challenges\":["
+        "{\"type\":\"dns-01\"," ERROR("dns", "first") "},"
+        "{\"type\":\"tls-alpn-01\"," ERROR("tls", "second") "}]}"));
+    assert_true(authorization.has_problem);
+    assert_string_equal(authorization.problem.text, "dns: first");
+
+    assert_true(take(HEAD ",\"challenges\":["
+        "{\"type\":\"dns-01\"," ERROR("dns", "first") "},"
+        "{\"type\":\"http-01\",\"status\":\"invalid\",\"token\":\"t\","
+        "\"url\":\"" CA "/c\"," ERROR("connection", "second") "},"
+        "{\"type\":\"tls-alpn-01\"," ERROR("tls", "third") "}]}"));
+    assert_string_equal(authorization.problem.text, "connection: second");
+    assert_int_equal(authorization.challenge, ACME_CHALLENGE_INVALID);
+}
+
+static void
+names_of_many_types_are_cut(void **state)
+{
+    static char body[16 * 1024];
+    size_t len = (size_t) sprintf(body, HEAD ",\"challenges\":[");
+
+    (void) state;
+    for (unsigned i = 0; i < 200; i++) {
+        len += (size_t) sprintf(body + len, "{\"type\":\"\\\"%030u\"},", i);
+    }
+    sprintf(body + len, HTTP_01("one") "]}");
+    assert_true(take(body));
+    assert_true(strlen(authorization.types) < sizeof(authorization.types));
+    assert_null(strchr(authorization.types, '"'));
+    assert_string_equal(authorization.token, "one");
+}
+
+static void
+a_url_over_2048_bytes_is_refused(void **state)
+{
+    static char body[8 * 1024];
+
+    (void) state;
+    for (int len = ACME_URL_MAX; len <= ACME_URL_MAX + 1; len++) {
+        sprintf(body, HEAD ",\"challenges\":[{\"type\":\"http-01\","
+            "\"status\":\"pending\",\"token\":\"t\",\"url\":\"%0*d\"}]}",
+            len, 7);
+        assert_int_equal(take(body), len == ACME_URL_MAX);
+    }
+}
+
+static const struct {
+    const char *what;
+    const char *body;
+} refused[] = {
+    { "empty", "" },
+    { "a list", "[" HEAD "}]" },
+    { "cut off", HEAD },
+    { "status only", "{\"status\":\"pending\"}" },
+    { "identifier is a text", "{\"identifier\":\"a.test\",\"status\":"
+        "\"pending\"}" },
+    { "identifier is a list", "{\"identifier\":[\"a.test\"],\"status\":"
+        "\"pending\"}" },
+    { "status of an order", "{\"identifier\":{\"type\":\"dns\",\"value\":"
+        "\"a.test\"},\"status\":\"processing\"}" },
+    { "token with a dot", HEAD ",\"challenges\":[" HTTP_01("a.b") "]}" },
+    { "empty token", HEAD ",\"challenges\":[" HTTP_01("") "]}" },
+    { "token with padding", HEAD ",\"challenges\":[" HTTP_01("YQ==") "]}" },
+    { "token with a line break", HEAD ",\"challenges\":[" HTTP_01("a\\n")
+        "]}" },
+    { "first http-01 broken", HEAD ",\"challenges\":[{\"type\":\"http-01\"},"
+        HTTP_01("one") "]}" },
+};
+
+static void
+malformed_authorizations_are_refused(void **state)
+{
+    (void) state;
+    for (size_t i = 0; i < sizeof(refused) / sizeof(refused[0]); i++) {
+        struct acme_error err;
+
+        if (acme_authorization_read(acme_bytes_of(refused[i].body),
+                &authorization, &err)) {
+            fail_msg("%s was taken", refused[i].what);
+        }
+        assert_int_equal(err.verdict, ACME_PEER_BROKE);
+    }
+}
+
+static const struct {
+    const char *what;
+    const char *body;
+    const char *name;          /* NULL: not provable */
+    const char *words;
+} provable[] = {
+    { "ours", HEAD ",\"challenges\":[" HTTP_01("t") "]}", "a.test", NULL },
+    { "not offered", HEAD "}", NULL, "does not offer" },
+    { "wildcard", HEAD ",\"wildcard\":true,\"challenges\":[" HTTP_01("t")
+        "]}", NULL, "*.a.test" },
+    { "wildcard is a text", HEAD ",\"wildcard\":\"true\",\"challenges\":["
+        HTTP_01("t") "]}", "a.test", NULL },
+    { "foreign", "{\"identifier\":{\"type\":\"dns\",\"value\":\"b.test\"},"
+        "\"status\":\"pending\",\"challenges\":[" HTTP_01("t") "]}", NULL,
+        "b.test, which is no name of this certificate" },
+};
+
+static void
+only_our_names_by_http_01_are_provable(void **state)
+{
+    static char ours[] = "a.test";
+    char *const names[] = { ours };
+
+    (void) state;
+    for (size_t i = 0; i < sizeof(provable) / sizeof(provable[0]); i++) {
+        struct acme_error err = { 0 };
+        const char *name;
+        bool ok;
+
+        assert_true(take(provable[i].body));
+        ok = acme_authorization_provable(&authorization, names, 1, &name,
+            &err);
+        if (ok != (provable[i].name != NULL)) {
+            fail_msg("%s: %s", provable[i].what, err.text);
+        }
+        if (ok) {
+            assert_ptr_equal(name, ours);
+        } else {
+            assert_int_equal(err.verdict, ACME_REFUSED);
+            assert_string_equal(err.name, authorization.name);
+            assert_non_null(strstr(err.text, provable[i].words));
+        }
+    }
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_http_01_challenge_is_picked_from_others),
+        cmocka_unit_test(a_broken_challenge_of_another_type_does_not_matter),
+        cmocka_unit_test(the_words_about_http_01_count_more),
+        cmocka_unit_test(names_of_many_types_are_cut),
+        cmocka_unit_test(a_url_over_2048_bytes_is_refused),
+        cmocka_unit_test(malformed_authorizations_are_refused),
+        cmocka_unit_test(only_our_names_by_http_01_are_provable),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

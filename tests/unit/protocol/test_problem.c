@@ -1,0 +1,380 @@
+/* What the CAs really say, and what we make of it. */
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <string.h>
+
+#include "format/json.h"
+#include "protocol/problem.h"
+
+#define URN "urn:ietf:params:acme:error:"
+#define PROBLEM(type, detail) \
+    "{\"type\":\"" URN type "\",\"detail\":\"" detail "\"}"
+
+static struct acme_error
+problem_of(int status, const char *body)
+{
+    struct acme_reply reply = { .status = status, .failure = "" };
+    struct acme_error err;
+
+    reply.body = acme_bytes_of(body);
+    memset(&err, 0xee, sizeof(err));
+    assert_false(acme_problem_of_reply(&reply, &err));
+    return err;
+}
+
+/* ---- real texts */
+
+static const struct {
+    const char *what;
+    int status;
+    const char *body;
+    const char *type;
+    enum acme_verdict verdict;
+    const char *hint;          /* words of it, or NULL: no hint */
+} rows[] = {
+    { "firewall", 400, PROBLEM("connection", "192.0.2.1: Fetching "
+        "http://example.test/.well-known/acme-challenge/x: Timeout during "
+        "connect (likely firewall problem)"), "connection", ACME_RETRY,
+        "open inbound port 80" },
+    { "nothing listens", 400, PROBLEM("connection", "192.0.2.1: Fetching "
+        "http://example.test/.well-known/acme-challenge/x: Connection "
+        "refused"), "connection", ACME_RETRY, "nothing listens on port 80" },
+    { "no IPv6", 400, PROBLEM("connection", "2001:db8::1: Fetching "
+        "http://example.test/.well-known/acme-challenge/x: Network "
+        "unreachable"), "connection", ACME_RETRY, "AAAA record" },
+    { "middlebox", 400, PROBLEM("connection", "192.0.2.1: Fetching "
+        "http://example.test/.well-known/acme-challenge/x: Connection reset "
+        "by peer"), "connection", ACME_RETRY, "cuts the request" },
+    { "redirects", 400, PROBLEM("connection", "192.0.2.1: Fetching "
+        "https://other.test/: Too many redirects"), "connection", ACME_RETRY,
+        "redirects the challenge" },
+    { "another server", 403, PROBLEM("unauthorized", "192.0.2.1: Invalid "
+        "response from http://example.test/.well-known/acme-challenge/x: "
+        "404"), "unauthorized", ACME_REFUSED, "another server answered" },
+    { "denied", 403, PROBLEM("unauthorized", "192.0.2.1: Invalid response "
+        "from http://example.test/.well-known/acme-challenge/x: 403"),
+        "unauthorized", ACME_REFUSED, "denies the challenge path" },
+    { "a page", 403, PROBLEM("unauthorized", "192.0.2.1: Invalid response "
+        "from http://example.test/.well-known/acme-challenge/x: "
+        "\\\"<!DOCTYPE html>\\\""), "unauthorized", ACME_REFUSED,
+        "another server answered" },
+    { "another client", 403, PROBLEM("unauthorized", "The key authorization "
+        "file from the server did not match this challenge. Expected a.b "
+        "(got a.c)"), "unauthorized", ACME_REFUSED, "another ACME client" },
+    { "one perspective", 403, PROBLEM("unauthorized", "During secondary "
+        "validation: 192.0.2.1: Invalid response from "
+        "http://example.test/.well-known/acme-challenge/x: 404"),
+        "unauthorized", ACME_REFUSED, "one place of the world" },
+    { "a firewall of countries", 400, PROBLEM("connection", "During "
+        "secondary validation: 192.0.2.1: Fetching http://example.test/: "
+        "Timeout during connect (likely firewall problem)"), "connection",
+        ACME_RETRY, "one place of the world" },
+    { "CA's own trouble with perspectives", 500, PROBLEM("serverInternal",
+        "Secondary validation RPC failed"), "serverInternal", ACME_RETRY,
+        "trouble of its own" },
+    { "no such name", 400, PROBLEM("dns", "DNS problem: NXDOMAIN looking up "
+        "A for example.test - check that a DNS record exists for this "
+        "domain"), "dns", ACME_RETRY, "does not exist in public DNS" },
+    { "private addresses", 400, PROBLEM("dns", "no valid A records found for "
+        "example.test; no valid AAAA records found for example.test"), "dns",
+        ACME_RETRY, "no public address" },
+    { "DNSSEC", 400, PROBLEM("dns", "DNS problem: SERVFAIL looking up CAA "
+        "for example.test - the domain's nameservers may be "
+        "malfunctioning"), "dns", ACME_RETRY, "DNSSEC" },
+    { "dead name server", 400, PROBLEM("dns", "DNS problem: query timed out "
+        "looking up CAA for example.test"), "dns", ACME_RETRY,
+        "does not answer" },
+    { "CAA", 403, PROBLEM("caa", "CAA record for example.test prevents "
+        "issuance"), "caa", ACME_RETRY, "CAA record" },
+    { "exact set", 429, PROBLEM("rateLimited", "too many certificates (5) "
+        "already issued for this exact set of identifiers in the last "
+        "168h0m0s, retry after 2026-01-01 00:00:00 UTC"), "rateLimited",
+        ACME_RETRY, "acme_state_path on persistent storage" },
+    { "failed authorizations", 429, PROBLEM("rateLimited", "too many failed "
+        "authorizations (5) for \\\"example.test\\\" in the last 1h0m0s"),
+        "rateLimited", ACME_RETRY, "letsencrypt-staging" },
+    { "registrations", 429, PROBLEM("rateLimited", "too many new "
+        "registrations (10) from this IP address in the last 3h0m0s"),
+        "rateLimited", ACME_RETRY, "accounts are being thrown away" },
+    { "certificates of a domain", 429, PROBLEM("rateLimited", "too many "
+        "certificates (50) already issued for \\\"example.test\\\" in the "
+        "last 168h0m0s"), "rateLimited", ACME_RETRY,
+        "wait until the time that the CA names" },
+    { "paused", 429, PROBLEM("rateLimited", "Your account is temporarily "
+        "prevented from requesting certificates for example.test and "
+        "possibly others. Please visit: https://ca.test/unpause"),
+        "rateLimited", ACME_RETRY, "open the address" },
+    { "EAB", 403, PROBLEM("externalAccountRequired", "The request must "
+        "include a value for the externalAccountBinding field"),
+        "externalAccountRequired", ACME_MISCONFIG, "(EAB)" },
+    { "new terms", 403, PROBLEM("userActionRequired", "Terms of service have "
+        "changed"), "userActionRequired", ACME_MISCONFIG, "agree" },
+    { "contact", 400, PROBLEM("invalidContact", "contact email has forbidden "
+        "domain \\\"example.com\\\""), "invalidContact", ACME_MISCONFIG,
+        "acme_contact" },
+    { "contact's scheme", 400, PROBLEM("unsupportedContact", "only mailto"),
+        "unsupportedContact", ACME_MISCONFIG, "acme_contact" },
+    { "deactivated account", 403, PROBLEM("unauthorized", "Account is not "
+        "valid, has status \\\"deactivated\\\""), "unauthorized",
+        ACME_MISCONFIG, "account is deactivated" },
+    { "high risk name", 400, PROBLEM("rejectedIdentifier", "Cannot issue for "
+        "\\\"bank.test\\\": The ACME server refuses to issue a certificate "
+        "for this domain name, because it is forbidden by policy"),
+        "rejectedIdentifier", ACME_REFUSED, "will not certify" },
+    { "internal name", 400, PROBLEM("malformed", "Cannot issue for "
+        "\\\"x.internal\\\": Domain name does not end with a valid public "
+        "suffix (TLD)"), "malformed", ACME_REFUSED, "private CA" },
+    { "nonce", 400, PROBLEM("badNonce", "JWS has an invalid anti-replay "
+        "nonce"), "badNonce", ACME_RETRY, NULL },
+    { "account lost", 400, PROBLEM("accountDoesNotExist", "No account exists "
+        "with the provided key"), "accountDoesNotExist", ACME_RETRY, NULL },
+    { "not ready", 403, PROBLEM("orderNotReady", "Order's status "
+        "(\\\"valid\\\") is not acceptable for finalization"),
+        "orderNotReady", ACME_RETRY, NULL },
+    { "bad request", 400, PROBLEM("badCSR", "signature algorithm not "
+        "supported"), "badCSR", ACME_REFUSED, NULL },
+    { "unknown type, 400", 400, PROBLEM("novelty", "no"), "novelty",
+        ACME_REFUSED, NULL },
+    { "unknown type, 503", 503, PROBLEM("novelty", "no"), "novelty",
+        ACME_RETRY, NULL },
+    { "foreign type", 400, "{\"type\":\"https://ca.test/e/1\"}",
+        "https://ca.test/e/1", ACME_REFUSED, NULL },
+    { "type by title only", 400, "{\"type\":\"" URN "caa\","
+        "\"title\":\"CAA says no\"}", "caa", ACME_RETRY, "CAA record" },
+    { "URN in capitals", 400, "{\"type\":\"URN:IETF:params:acme:error:caa\"}",
+        "caa", ACME_RETRY, "CAA record" },
+    { "maintenance page", 503, "<html>busy</html>", "", ACME_RETRY,
+        "trouble of its own" },
+    { "balancer's 429", 429, "", "", ACME_RETRY, NULL },
+    { "HTML of a 404", 404, "<html>", "", ACME_REFUSED, NULL },
+};
+
+static void
+words_of_the_cas_have_type_verdict_and_hint(void **state)
+{
+    (void) state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct acme_error err = problem_of(rows[i].status, rows[i].body);
+        const char *hint = acme_problem_hint(&err);
+
+        if (err.verdict != rows[i].verdict
+            || strcmp(err.problem, rows[i].type) != 0) {
+            fail_msg("%s: verdict %d of \"%s\"", rows[i].what, err.verdict,
+                err.problem);
+        }
+        if ((hint == NULL) != (rows[i].hint == NULL)
+            || (hint != NULL && strstr(hint, rows[i].hint) == NULL)) {
+            fail_msg("%s: hint \"%s\"", rows[i].what,
+                hint != NULL ? hint : "none");
+        }
+        assert_int_equal(err.http_status, rows[i].status);
+    }
+}
+
+static const struct {
+    const char *what;
+    const char *failure;
+    const char *hint;
+} unreachable[] = {
+    { "untrusted", "SSL certificate problem: unable to get local issuer "
+        "certificate", "acme_ca_certificate" },
+    { "another name", "SSL: no alternative certificate subject name matches "
+        "target host name 'ca.test'", "check the URL in acme_ca" },
+    { "resolver", "Could not resolve host: ca.test", "resolver" },
+    { "refused", "Failed to connect to ca.test port 443: Connection refused",
+        "firewall" },
+    { "no words", NULL, "firewall" },
+};
+
+static void
+an_unreachable_ca_is_retried_with_a_hint(void **state)
+{
+    (void) state;
+    for (size_t i = 0; i < sizeof(unreachable) / sizeof(unreachable[0]);
+         i++) {
+        struct acme_reply reply = { .failure = unreachable[i].failure };
+        struct acme_error err;
+        const char *hint;
+
+        assert_false(acme_problem_of_reply(&reply, &err));
+        hint = acme_problem_hint(&err);
+        assert_int_equal(err.verdict, ACME_RETRY);
+        if (hint == NULL || strstr(hint, unreachable[i].hint) == NULL) {
+            fail_msg("%s: hint \"%s\"", unreachable[i].what,
+                hint != NULL ? hint : "none");
+        }
+    }
+}
+
+static void
+an_authorization_taken_back_is_no_deactivated_account(void **state)
+{
+    struct acme_error err;
+
+    (void) state;
+    acme_fail(&err, ACME_REFUSED, "validation of a.test failed: the CA says "
+        "the authorization is deactivated and gives no reason");
+    assert_null(acme_problem_hint(&err));
+}
+
+static void
+retry_after_is_kept(void **state)
+{
+    struct acme_reply reply = { .status = 503, .failure = "",
+        .headers = { .retry_at = 1700000000 } };
+    struct acme_error err;
+
+    (void) state;
+    assert_false(acme_problem_of_reply(&reply, &err));
+    assert_int_equal(err.retry_at, 1700000000);
+    reply.body = acme_bytes_of(PROBLEM("rateLimited", "later"));
+    assert_false(acme_problem_of_reply(&reply, &err));
+    assert_int_equal(err.retry_at, 1700000000);
+}
+
+/* ---- subproblems */
+
+static void
+subproblems_name_their_identifiers(void **state)
+{
+    struct acme_error err = problem_of(400, "{\"type\":\"" URN "compound\","
+        "\"detail\":\"Errors\",\"subproblems\":["
+        "{\"type\":\"" URN "caa\",\"detail\":\"no\",\"identifier\":"
+        "{\"type\":\"dns\",\"value\":\"a.test\"}},"
+        "{\"type\":\"" URN "dns\",\"detail\":\"gone\",\"identifier\":"
+        "{\"type\":\"dns\",\"value\":\"b.test\"}}]}");
+
+    (void) state;
+    assert_string_equal(err.problem, "compound");
+    assert_string_equal(err.name, "a.test");
+    assert_string_equal(err.text,
+        "compound: Errors; a.test: caa: no; b.test: dns: gone");
+}
+
+static void
+many_long_subproblems_are_cut(void **state)
+{
+    static char body[256 * 1024];
+    size_t len = (size_t) sprintf(body, "{\"type\":\"" URN "compound\","
+        "\"subproblems\":[0");
+    struct acme_error err;
+
+    (void) state;
+    for (unsigned i = 0; i < 200; i++) {
+        len += (size_t) sprintf(body + len, ",{\"type\":\"%0300d\","
+            "\"detail\":\"%0300d\",\"identifier\":{\"type\":\"dns\","
+            "\"value\":\"%0200d\"}}", 1, 2, 3);
+    }
+    sprintf(body + len, "]}");
+    err = problem_of(400, body);
+    assert_string_equal(err.problem, "compound");
+    assert_in_range(strlen(err.text), 100, sizeof(err.text) - 1);
+}
+
+/* ---- hostile documents */
+
+static const struct {
+    const char *what;
+    const char *body;
+} hostile[] = {
+    { "lines", PROBLEM("caa", "x\\n2026/01/01 [emerg] all is lost\\r\\n") },
+    { "terminal", PROBLEM("caa", "\\u001b[2J\\u0007\\u009b") },
+    { "quotes", PROBLEM("caa", "\\\"\\\\\\\"") },
+    { "type of control bytes", "{\"type\":\"a\\nb\",\"detail\":\"x\"}" },
+    { "name of control bytes", "{\"type\":\"x\",\"identifier\":"
+        "{\"value\":\"a\\nb\"}}" },
+    { "escaped NUL", PROBLEM("caa", "a\\u0000b") },
+    { "not UTF-8", "{\"type\":\"x\",\"detail\":\"\xff\xfe\x80\"}" },
+    { "wrong types", "{\"type\":[],\"detail\":{},\"subproblems\":\"x\","
+        "\"identifier\":7}" },
+    { "subproblems of anything", "{\"type\":\"x\",\"subproblems\":[1,null,"
+        "[],\"s\",{\"identifier\":[]},{\"subproblems\":[{}]}]}" },
+    { "formats", PROBLEM("%n%s", "%s%s%n%999999d") },
+    { "status beyond int", "{\"type\":\"x\",\"status\":9e15}" },
+    { "an array", "[{\"type\":\"x\"}]" },
+    { "cut off", "{\"type\":\"x\"" },
+    { "null", "null" },
+};
+
+static void
+hostile_documents_become_plain_text(void **state)
+{
+    (void) state;
+    for (size_t i = 0; i < sizeof(hostile) / sizeof(hostile[0]); i++) {
+        struct acme_error err = problem_of(400, hostile[i].body);
+
+        for (const char *at = err.text; *at != '\0'; at++) {
+            if (*at < 0x20 || *at > 0x7e) {
+                fail_msg("%s: byte %02x", hostile[i].what,
+                    (unsigned char) *at);
+            }
+        }
+        assert_true(strlen(err.text) > 0);
+        assert_null(strpbrk(err.problem, "\r\n\033"));
+        assert_null(strpbrk(err.name, "\r\n\033"));
+        assert_int_equal(err.http_status, 400);
+    }
+}
+
+static void
+long_texts_are_cut_and_say_so(void **state)
+{
+    static char body[16 * 1024], detail[8 * 1024];
+    struct acme_error err;
+
+    (void) state;
+    memset(detail, 'd', sizeof(detail) - 1);
+    snprintf(body, sizeof(body), PROBLEM("%.1000s", "%s"), detail, detail);
+    err = problem_of(400, body);
+    assert_true(strlen(err.problem) < sizeof(err.problem));
+    assert_string_equal(err.problem + strlen(err.problem) - 3, "...");
+    assert_string_equal(err.text + strlen(err.text) - 3, "...");
+}
+
+static void
+the_error_of_an_object_has_its_own_status(void **state)
+{
+    static const struct { const char *json; int status; } objects[] = {
+        { "{\"type\":\"x\",\"status\":403}", 403 },
+        { "{\"type\":\"x\",\"status\":-1}", 0 },
+        { "{\"type\":\"x\",\"status\":1000}", 0 },
+        { "{\"type\":\"x\",\"status\":\"403\"}", 0 },
+        { "{\"type\":\"x\"}", 0 },
+    };
+
+    (void) state;
+    for (size_t i = 0; i < sizeof(objects) / sizeof(objects[0]); i++) {
+        struct acme_error err;
+        cJSON *root = acme_json_parse(acme_bytes_of(objects[i].json), &err);
+
+        assert_non_null(root);
+        assert_false(acme_problem_of_object(root, &err));
+        assert_int_equal(err.http_status, objects[i].status);
+        cJSON_Delete(root);
+    }
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(words_of_the_cas_have_type_verdict_and_hint),
+        cmocka_unit_test(an_unreachable_ca_is_retried_with_a_hint),
+        cmocka_unit_test(
+            an_authorization_taken_back_is_no_deactivated_account),
+        cmocka_unit_test(retry_after_is_kept),
+        cmocka_unit_test(subproblems_name_their_identifiers),
+        cmocka_unit_test(many_long_subproblems_are_cut),
+        cmocka_unit_test(hostile_documents_become_plain_text),
+        cmocka_unit_test(long_texts_are_cut_and_say_so),
+        cmocka_unit_test(the_error_of_an_object_has_its_own_status),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
