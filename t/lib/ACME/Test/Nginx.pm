@@ -161,6 +161,15 @@ sub _zombie {
     return ACME::Test::slurp("/proc/$pid/stat") =~ /\) Z /;
 }
 
+# As "systemctl stop", and every process of the helper is gone too.
+sub stop_all {
+    my ($self) = @_;
+
+    $self->stop('quit');
+    ACME::Test::wait_for(sub { !$self->helpers })
+        or die 'the helper does not end';
+}
+
 # Our helper's processes of a role ("keeper"), or all; as pids, sorted.
 sub helpers {
     my ($self, $role) = @_;
@@ -194,6 +203,42 @@ sub log { return ACME::Test::slurp($_[0]->path('error.log')) }
 sub acme_log {
     my ($self) = @_;
     return join "\n", grep { /acme:/ } split /\n/, $self->log;
+}
+
+# Wait for a line of ours; returns it, or nothing.
+sub says {
+    my ($self, $pattern) = @_;
+    return ACME::Test::wait_for(sub {
+        my ($line) = grep { $_ =~ $pattern } split /\n/, $self->acme_log;
+        return $line;
+    });
+}
+
+# Have nginx reload, as an operator does, and wait until it has begun.
+sub reload {
+    my ($self, %changes) = @_;
+    my $before = $self->reloads;
+
+    $self->configure(%changes);
+    $self->signal('reload');
+    ACME::Test::wait_for(sub { $self->reloads > $before })
+        or die 'nginx does not reload';
+}
+
+# What the store knows of a failing certificate; changed when given more.
+# Change it only while no helper runs.
+sub plan {
+    my ($self, $folder, %changes) = @_;
+    require JSON::PP;
+    my $file = $self->state_path . "/plan/$folder.json";
+    my $text = ACME::Test::slurp($file);
+    my $plan = $text ne '' ? JSON::PP::decode_json($text) : {};
+
+    if (%changes) {
+        @$plan{ keys %changes } = values %changes;
+        ACME::Test::spew($file, JSON::PP::encode_json($plan));
+    }
+    return $plan;
 }
 
 # How often the master was asked to reload.
