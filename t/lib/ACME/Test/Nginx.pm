@@ -8,6 +8,7 @@ package ACME::Test::Nginx;
 #   http     => 'text'           more lines in http{}
 #   acme     => 'text'           instead of all acme_ lines but the paths
 #   level    => 'debug'          of the error log (default: info)
+#   state    => '/path'          acme_state_path (default: %TMP%/state)
 #   daemon   => 'off', workers => 2, delay => '1s', user => 'www-data'
 #
 # In every text %HTTP%, %HTTPS%, %TMP% and %CA% stand for the ports of the
@@ -49,7 +50,7 @@ sub configure {
 }
 
 sub path { return $_[0]->{test}->path($_[1]) }
-sub state_path { return $_[0]->path('state') }
+sub state_path { return $_[0]->{state} || $_[0]->path('state') }
 
 sub text {
     my ($self) = @_;
@@ -72,7 +73,7 @@ http {
     fastcgi_temp_path %TMP%/fastcgi;
     uwsgi_temp_path %TMP%/uwsgi;
     scgi_temp_path %TMP%/scgi;
-    acme_state_path %TMP%/state;
+    acme_state_path @{[ $self->state_path ]};
     acme_helper $self->{helper};
 $acme
 $self->{http}
@@ -251,7 +252,7 @@ sub reloads {
 # How many certificates are live in the store.
 sub lives {
     my ($self) = @_;
-    my @links = glob $self->path('state/live/*');
+    my @links = glob $self->state_path . '/live/*';
     return scalar @links;
 }
 
