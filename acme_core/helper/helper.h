@@ -15,7 +15,8 @@ enum { ACME_FD_PARENT = 3 };
 /*
  * Start and restart keeper, agent and key makers until the server's lifetime
  * pipe closes. Returns the exit status; never 2, which nginx misreads.
+ *   reloaded   the server was reloaded, not started
  */
-int acme_supervisor_run(void);
+int acme_supervisor_run(_Bool reloaded);
 
 #endif

@@ -58,13 +58,17 @@ read_settings(struct acme_error *err)
     return settings;
 }
 
-/* The argument is "<inode of the lifetime pipe> <time of the last load>". */
+/*
+ * The argument is "<inode of the lifetime pipe> <time of the last load>
+ * <whether that was a reload>".
+ */
 static int
 be_keeper(const char *argument)
 {
     struct acme_log log = acme_logfile(NULL);
+    struct acme_keeper_start start = { .supervisor_fd = ACME_FD_PARENT,
+        .page_fd = ACME_FD_PAGE };
     struct acme_settings *settings;
-    unsigned long long life_inode;
     struct acme_error err;
     char *end;
     int status;
@@ -80,9 +84,10 @@ be_keeper(const char *argument)
         acme_settings_free(settings);
         return give_up(&log, &err);
     }
-    life_inode = strtoull(argument, &end, 10);
-    status = acme_keeper_run(settings, ACME_FD_PARENT, ACME_FD_PAGE,
-        life_inode, strtoll(end, NULL, 10), &log);
+    start.life_inode = strtoull(argument, &end, 10);
+    start.loaded_at = strtoll(end, &end, 10);
+    start.reloaded = strtol(end, NULL, 10) != 0;
+    status = acme_keeper_run(settings, &start, &log);
     acme_settings_free(settings);
     return status;
 }
@@ -128,8 +133,7 @@ be_keygen(const char *type)
 static int
 be_supervisor(const char *argument)
 {
-    (void) argument;
-    return acme_supervisor_run();
+    return acme_supervisor_run(strcmp(argument, ACME_ARGUMENT_RELOAD) == 0);
 }
 
 static const struct role {

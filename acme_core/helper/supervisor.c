@@ -49,6 +49,7 @@ struct supervisor {
     int64_t keeper_start_ms;  /* when to start it next */
     unsigned long long life_inode;
     long long loaded_at;      /* unix seconds: start, or the last reload */
+    bool reloaded;            /* and no keeper was told yet */
 };
 
 static int64_t
@@ -112,8 +113,8 @@ start_keeper(struct supervisor *self)
     char argument[64];
     pid_t pid;
 
-    snprintf(argument, sizeof(argument), "%llu %lld", self->life_inode,
-        self->loaded_at);
+    snprintf(argument, sizeof(argument), "%llu %lld %d", self->life_inode,
+        self->loaded_at, self->reloaded);
     pid = start_child(ACME_TITLE_KEEPER, argument, true, &self->keeper_fd);
 
     self->keeper_started_ms = now_ms();
@@ -122,6 +123,7 @@ start_keeper(struct supervisor *self)
         return;
     }
     self->keeper = pid;
+    self->reloaded = false;
 }
 
 /* Pauses of 0.2, 0.4 ... 60 s between deaths that follow each other. */
@@ -292,9 +294,9 @@ loop(struct supervisor *self, int signal_fd)
 }
 
 int
-acme_supervisor_run(void)
+acme_supervisor_run(bool reloaded)
 {
-    struct supervisor self = { .keeper_fd = -1 };
+    struct supervisor self = { .keeper_fd = -1, .reloaded = reloaded };
     struct stat life;
     int signal_fd;
 

@@ -25,8 +25,6 @@
 #include "protocol/problem.h"
 #include "store/assign.h"
 
-enum { EARLY_ATTEMPT_S = 600 };
-
 static const char *const *
 names_of(const struct job *job)
 {
@@ -98,7 +96,6 @@ attempt_init(struct job *job, struct keeper *keeper,
     job->keygen_fd = -1;
     read_plan(job, keeper);
     if (schedule(job, keeper)) {
-        attempt_encourage(job, keeper);
         pending_load(job, keeper);
     } else {
         pending_remove(job, keeper);  /* it ended in what is in service */
@@ -117,9 +114,10 @@ attempt_free(struct job *job)
 void
 attempt_encourage(struct job *job, struct keeper *keeper)
 {
-    if (job->state == JOB_IDLE && job->plan.failures > 0
-        && keeper->now - job->plan.failed_at >= EARLY_ATTEMPT_S
-        && job->next_at > keeper->now && !service_is_current(job, keeper)) {
+    if (job->state == JOB_IDLE && job->next_at > keeper->now
+        && job->plan.failures > 0 && !service_is_current(job, keeper)
+        && acme_plan_encourage(&job->plan, keeper->now)) {
+        write_plan(job, keeper);
         job->next_at = keeper->now;
     }
 }

@@ -58,6 +58,7 @@ wait_ms(struct keeper *keeper, int timeout_ms)
     }
     if (letter == ACME_TELL_RELOAD) {
         keeper->loaded_at = clock_now();
+        keeper->reloaded = true;
     }
     if (child_fd >= 0) {
         close(child_fd);
@@ -150,6 +151,14 @@ prepare(struct keeper *keeper, struct acme_error *err)
         acme_log(&keeper->log, ACME_LOG_WARN, "%s", err->text);
     }
     return true;
+}
+
+static void
+encourage_all(struct keeper *keeper)
+{
+    for (size_t i = 0; i < keeper->settings->cert_count; i++) {
+        attempt_encourage(&keeper->jobs[i], keeper);
+    }
 }
 
 static void
@@ -258,11 +267,8 @@ static void
 take_reload(struct keeper *keeper)
 {
     keeper->loaded_at = keeper->now;
-    if (!deploy_reloaded(keeper)) {
-        return;
-    }
-    for (size_t i = 0; i < keeper->settings->cert_count; i++) {
-        attempt_encourage(&keeper->jobs[i], keeper);
+    if (deploy_reloaded(keeper)) {
+        encourage_all(keeper);
     }
 }
 
@@ -438,14 +444,14 @@ loop(struct keeper *keeper)
 }
 
 int
-acme_keeper_run(struct acme_settings *settings, int supervisor_fd,
-    int page_fd, unsigned long long life_inode, int64_t loaded_at,
-    const struct acme_log *log)
+acme_keeper_run(struct acme_settings *settings,
+    const struct acme_keeper_start *start, const struct acme_log *log)
 {
-    struct keeper keeper = { .settings = settings, .page_fd = page_fd,
-        .supervisor_fd = supervisor_fd, .control_fd = -1,
+    struct keeper keeper = { .settings = settings, .page_fd = start->page_fd,
+        .supervisor_fd = start->supervisor_fd, .control_fd = -1,
         .next_job_id = JOB_ID_FIRST, .log = *log,
-        .life_inode = life_inode, .loaded_at = loaded_at };
+        .life_inode = start->life_inode, .loaded_at = start->loaded_at,
+        .reloaded = start->reloaded };
     struct acme_error err;
     int status = 0;
 
@@ -453,6 +459,9 @@ acme_keeper_run(struct acme_settings *settings, int supervisor_fd,
     umask(077);
     if (take_store(&keeper)) {
         if (prepare(&keeper, &err)) {
+            if (keeper.reloaded) {
+                encourage_all(&keeper);
+            }
             loop(&keeper);
         } else {
             acme_log_always(&keeper.log, ACME_LOG_ALERT, "%s", err.text);

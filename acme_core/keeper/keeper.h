@@ -6,23 +6,29 @@
 #ifndef ACME_KEEPER_KEEPER_H
 #define ACME_KEEPER_KEEPER_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/log.h"
 #include "settings/settings.h"
 
+/* What a keeper is started with; nothing of it is taken over. */
+struct acme_keeper_start {
+    int supervisor_fd;              /* SEQPACKET, see supervised.h */
+    int page_fd;                    /* the shared page, writable */
+    unsigned long long life_inode;  /* of the lifetime pipe, whose write end
+                                       the server holds */
+    int64_t loaded_at;              /* unix seconds, when the server last read
+                                       its configuration: certificates obtained
+                                       since then are not served yet */
+    bool reloaded;                  /* it did so because it was reloaded */
+};
+
 /*
- * Run until the supervisor goes away. Waits for the store when another keeper has it.
- *   settings       borrowed
- *   supervisor_fd  SEQPACKET, see supervised.h
- *   page_fd        the shared page, writable
- *   life_inode     of the lifetime pipe, whose write end the server holds
- *   loaded_at      unix seconds, when the server last read its configuration:
- *                  certificates obtained since then are not served yet
- * Returns the process's exit status, never 2.
+ * Run until the supervisor goes away. Waits for the store when another keeper
+ * has it. Settings are borrowed. Returns the process's exit status, never 2.
  */
-int acme_keeper_run(struct acme_settings *settings, int supervisor_fd,
-    int page_fd, unsigned long long life_inode, int64_t loaded_at,
-    const struct acme_log *log);
+int acme_keeper_run(struct acme_settings *settings,
+    const struct acme_keeper_start *start, const struct acme_log *log);
 
 #endif

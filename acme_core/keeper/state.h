@@ -111,6 +111,7 @@ struct keeper {
     int control_fd;             /* listening, or -1 */
     unsigned long long life_inode;
     int64_t loaded_at;          /* when the server last read its settings */
+    bool reloaded;              /* by a reload, not by a start */
     struct acme_channel *agent; /* or NULL */
     bool agent_asked;
     unsigned agent_deaths;

@@ -15,6 +15,7 @@ enum {
     DAY_S = 24 * 3600,
     SHORT_LIFE_S = 10 * DAY_S,
     RETRY_AFTER_MAX_S = 8 * DAY_S,  /* the longest known limit is a week's */
+    ENCOURAGE_S = 10 * MINUTE_S,
     FAILURES_MAX = 1000000
 };
 
@@ -41,6 +42,8 @@ acme_plan_write(const struct acme_plan *plan, struct acme_buffer *json)
     ok = cJSON_AddNumberToObject(root, "failures", plan->failures) != NULL
         && add_time(root, "next_attempt", plan->next_attempt)
         && add_time(root, "failed_at", plan->failed_at)
+        && add_time(root, "retry_at", plan->retry_at)
+        && add_time(root, "encouraged_at", plan->encouraged_at)
         && cJSON_AddStringToObject(root, "problem", plan->problem) != NULL
         && cJSON_AddStringToObject(root, "text", plan->text) != NULL
         && acme_json_print(json, root);
@@ -80,6 +83,8 @@ acme_plan_read(struct acme_bytes json, struct acme_plan *plan)
         plan->failures = (unsigned) failures;
         plan->next_attempt = read_time(root, "next_attempt");
         plan->failed_at = read_time(root, "failed_at");
+        plan->retry_at = read_time(root, "retry_at");
+        plan->encouraged_at = read_time(root, "encouraged_at");
         read_text(root, "problem", plan->problem, sizeof(plan->problem));
         read_text(root, "text", plan->text, sizeof(plan->text));
     }
@@ -123,13 +128,26 @@ acme_plan_failed(struct acme_plan *plan, const struct acme_error *err,
         plan->failures++;
     }
     plan->failed_at = now;
-    plan->next_attempt = now + pause;
-    if (err->retry_at > plan->next_attempt) {
-        plan->next_attempt = err->retry_at < now + RETRY_AFTER_MAX_S
-            ? err->retry_at : now + RETRY_AFTER_MAX_S;
-    }
+    plan->retry_at = err->retry_at < now + RETRY_AFTER_MAX_S ? err->retry_at
+        : now + RETRY_AFTER_MAX_S;
+    plan->next_attempt = plan->retry_at > now + pause ? plan->retry_at
+        : now + pause;
     memcpy(plan->problem, err->problem, sizeof(plan->problem));
     memcpy(plan->text, err->text, sizeof(plan->text));
+}
+
+/* A time from the future (the clock was set back) does not count. */
+bool
+acme_plan_encourage(struct acme_plan *plan, int64_t now)
+{
+    if (plan->failures == 0 || now < plan->retry_at
+        || (plan->encouraged_at <= now
+            && now - plan->encouraged_at < ENCOURAGE_S)) {
+        return false;
+    }
+    plan->encouraged_at = now;
+    plan->next_attempt = now;
+    return true;
 }
 
 void

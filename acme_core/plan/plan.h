@@ -17,6 +17,8 @@ struct acme_plan {
     int64_t next_attempt;     /* unix seconds, 0 = as soon as due */
     unsigned failures;        /* in a row; 0 after a success */
     int64_t failed_at;        /* unix seconds of the last failure, or 0 */
+    int64_t retry_at;         /* the CA's Retry-After: nothing earlier, or 0 */
+    int64_t encouraged_at;    /* the last early attempt was granted, or 0 */
     char problem[64];         /* its problem type, or "" */
     char text[768];           /* its words, safe to log */
 };
@@ -40,6 +42,13 @@ int64_t acme_plan_renew_at(int64_t not_before, int64_t not_after);
  */
 void acme_plan_failed(struct acme_plan *plan, const struct acme_error *err,
     int64_t not_after, uint32_t random, int64_t now);
+
+/*
+ * An operator's reload: may a failing certificate be tried now? Every 10
+ * minutes at most, and not before the CA's Retry-After. True: the next
+ * attempt is now, and that it was granted is noted, to be saved.
+ */
+bool acme_plan_encourage(struct acme_plan *plan, int64_t now);
 
 /* After a success: forget the failures. */
 void acme_plan_succeeded(struct acme_plan *plan);

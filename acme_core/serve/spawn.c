@@ -89,7 +89,7 @@ page_release(struct shared_page *page)
 
 struct start {
     const char *path;
-    char *argv[2];
+    char *argv[3];
     char *environment[ENVIRONMENT_MAX];
     int fds[ACME_FD_PAGE + 1];   /* what becomes descriptor 0, 1, 2 ... */
     int status_fd;               /* gets errno when exec fails */
@@ -240,10 +240,11 @@ settings_file(struct acme_bytes wire, struct acme_error *err)
 }
 
 static bool
-launch(struct acme_helper *helper, const char *path, int log_fd,
+launch(struct acme_helper *helper, const char *path, bool reload, int log_fd,
     struct acme_error *err)
 {
-    struct start start = { .path = path, .argv = { (char *) TITLE, NULL } };
+    struct start start = { .path = path, .argv = { (char *) TITLE,
+        reload ? (char *) ACME_ARGUMENT_RELOAD : NULL } };
     int life[2] = { -1, -1 };
     int null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
     int settings_fd = settings_file(acme_buffer_bytes(&helper->wire), err);
@@ -366,7 +367,7 @@ acme_helper_start(const struct acme_settings *settings,
         (void) !write(running->life_fd, "r", 1);
         return running;
     }
-    if (!launch(helper, settings->helper, log_fd, err)) {
+    if (!launch(helper, settings->helper, running != NULL, log_fd, err)) {
         helper_free(helper);
         return NULL;
     }

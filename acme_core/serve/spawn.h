@@ -24,6 +24,9 @@ enum {
     ACME_FD_PAGE = 5       /* memfd: the shared page */
 };
 
+/* The argument of a helper that a reload started. */
+#define ACME_ARGUMENT_RELOAD "reload"
+
 struct acme_helper;   /* refcounted: one reference a server configuration */
 
 /*

@@ -62,7 +62,10 @@ sub new {
 
 sub pebble {
     my ($self, %options) = @_;
-    return ACME::Test::Pebble->new($self, %options)->start;
+    my $ca = ACME::Test::Pebble->new($self, %options);
+
+    $ca->start if !exists $options{start} || $options{start};
+    return $ca;
 }
 
 sub nginx {
@@ -89,8 +92,12 @@ sub certificate {
 # Have the DNS server give a name this address from now on.
 sub dns_address {
     my ($self, $name, $address) = @_;
+    my $server = 'http://127.0.0.1:' . $self->port('dns-management');
+
+    curl('--retry', 20, '--retry-delay', 1, '--retry-connrefused', '-d',
+        qq({"host":"$name."}), "$server/clear-a");
     return curl('-d', qq({"host":"$name.","addresses":["$address"]}),
-        'http://127.0.0.1:' . $self->port('dns-management') . '/add-a');
+        "$server/add-a");
 }
 
 # ---- directory and ports
@@ -266,7 +273,9 @@ sub _show_logs {
 
     for my $log (@{ $self->{logs} }) {
         next if !-s $log;
-        my @lines = grep { !/ \[debug\] (?!.*acme)/ } split /\n/, slurp($log);
+        my @lines = grep {
+            !/ \[debug\] (?!.*acme)| client closed connection while waiting/
+        } split /\n/, slurp($log);
         splice @lines, 0, @lines - 80 if @lines > 80;
         print STDERR "# ---- $log\n", map { "#   $_\n" } @lines;
     }

@@ -8,6 +8,7 @@ package ACME::Test::Nginx;
 #   http     => 'text'           more lines in http{}
 #   acme     => 'text'           instead of all acme_ lines but the paths
 #   level    => 'debug'          of the error log (default: info)
+#   state    => '/path'          acme_state_path (default: %TMP%/state)
 #   daemon   => 'off', workers => 2, delay => '1s', user => 'www-data'
 #
 # In every text %HTTP%, %HTTPS%, %TMP% and %CA% stand for the ports of the
@@ -49,7 +50,7 @@ sub configure {
 }
 
 sub path { return $_[0]->{test}->path($_[1]) }
-sub state_path { return $_[0]->path('state') }
+sub state_path { return $_[0]->{state} || $_[0]->path('state') }
 
 sub text {
     my ($self) = @_;
@@ -72,7 +73,7 @@ http {
     fastcgi_temp_path %TMP%/fastcgi;
     uwsgi_temp_path %TMP%/uwsgi;
     scgi_temp_path %TMP%/scgi;
-    acme_state_path %TMP%/state;
+    acme_state_path @{[ $self->state_path ]};
     acme_helper $self->{helper};
 $acme
 $self->{http}
@@ -161,6 +162,15 @@ sub _zombie {
     return ACME::Test::slurp("/proc/$pid/stat") =~ /\) Z /;
 }
 
+# As "systemctl stop", and every process of the helper is gone too.
+sub stop_all {
+    my ($self) = @_;
+
+    $self->stop('quit');
+    ACME::Test::wait_for(sub { !$self->helpers })
+        or die 'the helper does not end';
+}
+
 # Our helper's processes of a role ("keeper"), or all; as pids, sorted.
 sub helpers {
     my ($self, $role) = @_;
@@ -196,6 +206,42 @@ sub acme_log {
     return join "\n", grep { /acme:/ } split /\n/, $self->log;
 }
 
+# Wait for a line of ours; returns it, or nothing.
+sub says {
+    my ($self, $pattern) = @_;
+    return ACME::Test::wait_for(sub {
+        my ($line) = grep { $_ =~ $pattern } split /\n/, $self->acme_log;
+        return $line;
+    });
+}
+
+# Have nginx reload, as an operator does, and wait until it has begun.
+sub reload {
+    my ($self, %changes) = @_;
+    my $before = $self->reloads;
+
+    $self->configure(%changes);
+    $self->signal('reload');
+    ACME::Test::wait_for(sub { $self->reloads > $before })
+        or die 'nginx does not reload';
+}
+
+# What the store knows of a failing certificate; changed when given more.
+# Change it only while no helper runs.
+sub plan {
+    my ($self, $folder, %changes) = @_;
+    require JSON::PP;
+    my $file = $self->state_path . "/plan/$folder.json";
+    my $text = ACME::Test::slurp($file);
+    my $plan = $text ne '' ? JSON::PP::decode_json($text) : {};
+
+    if (%changes) {
+        @$plan{ keys %changes } = values %changes;
+        ACME::Test::spew($file, JSON::PP::encode_json($plan));
+    }
+    return $plan;
+}
+
 # How often the master was asked to reload.
 sub reloads {
     my ($self) = @_;
@@ -206,7 +252,7 @@ sub reloads {
 # How many certificates are live in the store.
 sub lives {
     my ($self) = @_;
-    my @links = glob $self->path('state/live/*');
+    my @links = glob $self->state_path . '/live/*';
     return scalar @links;
 }
 

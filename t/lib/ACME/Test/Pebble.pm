@@ -11,6 +11,8 @@ package ACME::Test::Pebble;
 #   eab      => 1        external account binding required
 #   block    => [names]  refused by newOrder
 #   validity => seconds  of a certificate
+#   retry    => seconds  its Retry-After while something is pending (1)
+#   start    => 0        not yet: call start later
 
 use strict;
 use warnings;
@@ -18,7 +20,7 @@ use warnings;
 sub new {
     my ($class, $test, %options) = @_;
     my $number = ++$test->{pebbles};
-    my $self = bless { test => $test, reject => 20, %options,
+    my $self = bless { test => $test, reject => 20, retry => 1, %options,
         log => $test->path("pebble$number.log"), number => $number }, $class;
 
     $self->{port} ||= $test->port("pebble$number");
@@ -52,8 +54,10 @@ sub start {
     $self->{pid} = $test->spawn("pebble$self->{number}", 'pebble', '-config',
         $test->path("pebble$self->{number}.json"), '-dnsserver',
         "127.0.0.1:$dns");
-    ACME::Test::wait_for(sub { $self->log =~ /ACME directory available/ })
-        or die 'Pebble does not start';
+    my $starts = ++$self->{starts};
+    ACME::Test::wait_for(sub {
+        $self->_count(qr/ACME directory available/) >= $starts;
+    }) or die 'Pebble does not start';
     return $self;
 }
 
@@ -152,7 +156,7 @@ sub _write_configuration {
     "ocspResponderURL": "",
     "certificateValidityPeriod": $validity,
     "domainBlocklist": [ $block ],
-    "retryAfter": { "authz": 1, "order": 1 },
+    "retryAfter": { "authz": $self->{retry}, "order": $self->{retry} },
     $eab
 } }
 END

@@ -1,0 +1,82 @@
+#!/usr/bin/perl
+
+# Tests for changed settings: names added and removed, another key type, a
+# certificate shared by servers. The old certificate serves until the new one
+# is there.
+
+use strict;
+use warnings;
+
+use FindBin;
+use lib "$FindBin::Bin/lib";
+use ACME::Test;
+
+my $t = ACME::Test->new;
+my $ca = $t->pebble;
+my $nginx = $t->nginx(ca => $ca, servers => server('one.test two.test'));
+$nginx->start;
+my $first = $nginx->issued('one.test');
+is($first->{names}, 'one.test two.test', 'a certificate for two names');
+
+# A name more, and the CA is slow.
+$t->dns_address('three.test', '127.0.0.9');
+$nginx->reload(servers => server('one.test two.test three.test'));
+ok($nginx->says(qr/ one\.test: .*validation of three\.test failed/),
+    'a name that cannot be validated is added');
+my $line = $nginx->says(qr/ one\.test: .*attempt 1 failed/);
+like($line, qr/the present certificate stays in service/,
+    'the log says what is served');
+is($nginx->shows($_)->{fingerprint}, $first->{fingerprint},
+    "$_: the old certificate is served meanwhile") for qw(one.test three.test);
+is($ca->orders, 2, 'one order for it');
+
+$t->dns_address('three.test', '127.0.0.1');
+$nginx->reload;
+ok(wait_for(sub { $nginx->shows('three.test')->{names}
+    eq 'one.test three.test two.test' }), 'mended: all three are in it');
+is($ca->orders, 3, 'one more order');
+is($nginx->lives, 1, 'in the same folder');
+my $second = $nginx->shows('one.test');
+
+# A name less.
+$nginx->reload(servers => server('one.test two.test'));
+$nginx->helper('keeper');
+sleep 3;
+is($ca->orders, 3, 'a name removed: no order');
+is($nginx->shows('two.test')->{fingerprint}, $second->{fingerprint},
+    'the certificate stays');
+
+# Other keys.
+for my $type (qw(rsa:2048 ecdsa:384)) {
+    my $before = $ca->orders;
+    $nginx->reload(http => "acme_key $type;");
+    ok(wait_for(sub { $nginx->shows('one.test')->{key} eq $type }),
+        "acme_key $type: a certificate with such a key");
+    is($ca->orders, $before + 1, 'by one order');
+    like($nginx->shows('one.test')->{issuer}, qr/Pebble/, 'of the CA');
+}
+
+# A second server with the same names shares it.
+my $shown = $nginx->shows('one.test');
+my $orders = $ca->orders;
+$nginx->reload(servers => server('one.test two.test')
+    . '    server { listen 127.0.0.1:%SECOND% ssl; '
+    . 'server_name other.test; acme_domain one.test two.test; }');
+is(wait_for(sub { $nginx->shows('one.test', $t->port('second'))
+    ->{fingerprint} }), $shown->{fingerprint}, 'a second server shares it');
+sleep 2;
+is($ca->orders, $orders, 'and orders nothing');
+
+$t->done;
+
+sub server {
+    my ($names) = @_;
+    return <<"END";
+    server {
+        listen 127.0.0.1:%HTTP%;
+        listen 127.0.0.1:%HTTPS% ssl;
+        server_name $names;
+        acme_domain;
+    }
+END
+}

@@ -1,0 +1,59 @@
+#!/usr/bin/perl
+
+# Tests for twenty servers at once that redirect everything, behind an
+# unrelated default_server with a certificate of its own.
+
+use strict;
+use warnings;
+
+use FindBin;
+use lib "$FindBin::Bin/lib";
+use ACME::Test;
+
+my $count = 20;
+my $t = ACME::Test->new;
+my $ca = $t->pebble(sleep => 3);
+$t->certificate('unrelated.test');
+my $servers = join '', map { <<"END" } 1 .. $count;
+    server {
+        listen 127.0.0.1:%HTTP%;
+        listen 127.0.0.1:%HTTPS% ssl;
+        server_name s$_.test www.s$_.test;
+        acme_domain;
+        return 301 https://\$host\$request_uri;
+    }
+END
+my $nginx = $t->nginx(ca => $ca, workers => 2, servers => <<"END")->start;
+    server {
+        listen 127.0.0.1:%HTTP% default_server;
+        listen 127.0.0.1:%HTTPS% ssl default_server;
+        server_name unrelated.test;
+        ssl_certificate %TMP%/unrelated.test.pem;
+        ssl_certificate_key %TMP%/unrelated.test.key;
+        return 404;
+    }
+$servers
+END
+
+my @wrong = grep {
+    $nginx->shows("s$_.test")->{issuer} !~ /placeholder|Pebble/;
+} 1 .. $count;
+is_deeply(\@wrong, [], 'every server answers at once');
+
+@wrong = grep {
+    my $shown = $nginx->issued("s$_.test");
+    !$shown || $shown->{names} ne "s$_.test www.s$_.test";
+} 1 .. $count;
+is_deeply(\@wrong, [], 'and shows its own certificate soon');
+$ca->judge($count);
+is($ca->accounts, 1, 'one account');
+
+my $unrelated = $nginx->shows('unrelated.test');
+like($unrelated->{issuer}, qr/CN=unrelated\.test/,
+    'the default server keeps its certificate');
+is($nginx->shows('elsewhere.test')->{fingerprint}, $unrelated->{fingerprint},
+    'and shows it to names that nobody serves');
+like($nginx->get('/', 's7.test'), qr/^HTTP\S+ 301 .*Location: https/s,
+    'the others still redirect');
+
+$t->done;

@@ -1,0 +1,94 @@
+#!/usr/bin/perl
+
+# Tests for names that fail validation among good ones: the good ones are
+# issued, the bad ones are explained, and the wait for the next attempt
+# outlives nginx.
+
+use strict;
+use warnings;
+
+use FindBin;
+use lib "$FindBin::Bin/lib";
+use ACME::Test;
+
+my $t = ACME::Test->new;
+my $ca = $t->pebble;
+
+# Nothing listens on these addresses.
+$t->dns_address('bad.test', '127.0.0.9');
+$t->dns_address('two.trio.test', '127.0.0.9');
+my $nginx = $t->nginx(ca => $ca, servers => <<'END')->start;
+    server {
+        listen 127.0.0.1:%HTTP%;
+        listen 127.0.0.1:%HTTPS% ssl;
+        server_name good.test;
+        acme_domain;
+        return 301 https://$host$request_uri;
+    }
+    server {
+        listen 127.0.0.1:%HTTP%;
+        listen 127.0.0.1:%HTTPS% ssl;
+        server_name bad.test;
+        acme_domain;
+        return 301 https://$host$request_uri;
+    }
+    server {
+        listen 127.0.0.1:%HTTP%;
+        listen 127.0.0.1:%HTTPS% ssl;
+        server_name one.trio.test two.trio.test three.trio.test;
+        acme_domain;
+        return 301 https://$host$request_uri;
+    }
+END
+
+ok($nginx->issued('good.test'), 'the good name is issued');
+
+my %line = map { $_ => $nginx->says(qr/ \Q$_\E: .*attempt 1 failed/) }
+    qw(bad.test one.trio.test);
+like($line{'bad.test'}, qr/\[error\] .*acme: bad\.test: 127\.0\.0\.1:\d+: \S+: validation of bad\.test failed: /,
+    'the bad name: certificate, CA, step and name');
+like($line{'bad.test'}, qr/failed: connection: .*connection refused/i,
+    'the CA\'s own words');
+like($line{'bad.test'}, qr/hint: nothing listens on port 80 of the address that the CA tried/,
+    'a hint');
+like($line{'bad.test'}, qr/; a placeholder certificate is served; attempt 1 failed, the next is at \d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/,
+    'what is served, and when the next attempt is');
+like($line{'one.trio.test'}, qr/validation of two\.trio\.test failed: connection: /,
+    'one of three names: that one is named');
+unlike($line{'one.trio.test'}, qr/(?:one|three)\.trio\.test failed/,
+    'and the good two are not');
+for my $name (qw(bad.test one.trio.test two.trio.test)) {
+    like($nginx->shows($name)->{issuer}, qr/ACME placeholder/,
+        "$name: a placeholder is served");
+}
+is($ca->orders, 3, 'three orders');
+is($ca->issued, 1, 'one certificate');
+
+# The wait outlives nginx.
+my %plan = map { $_ => $nginx->plan($_) } qw(bad.test one.trio.test);
+is($plan{$_}{failures}, 1, "$_: the failure is on disk") for keys %plan;
+$nginx->stop_all;
+for my $name (keys %plan) {
+    $nginx->plan($name, next_attempt => '2099-01-01T00:00:00Z');
+}
+$nginx->start;
+ok($nginx->helper('keeper'), 'nginx starts again');
+sleep 3;
+is($ca->orders, 3, 'and orders nothing, good or bad');
+
+# The operator mends one name and reloads: both are tried, now.
+$t->dns_address('bad.test', '127.0.0.1');
+$nginx->reload;
+ok($nginx->issued('bad.test'), 'the mended name is issued after a reload');
+ok($nginx->says(qr/ one\.trio\.test: .*attempt 2 failed/),
+    'the other one is tried and fails again');
+is($ca->orders, 5, 'an order each');
+is($ca->issued, 2, 'two certificates now');
+is($nginx->plan('bad.test')->{failures}, 0, 'its failure is forgotten');
+
+# Reloads in a hurry are not one attempt each.
+$nginx->reload for 1 .. 2;
+sleep 3;
+is($ca->orders, 5, 'more reloads within ten minutes order nothing');
+
+$t->done;
