@@ -38,7 +38,7 @@ struct acme_error {
     char    text[768];     /* outermost context first; safe to log */
 };
 
-/* Fill *err anew; always returns false, so that "return acme_fail()" reads well. */
+/* Fill *err anew; returns false, so that "return acme_fail()" reads well. */
 bool acme_fail(struct acme_error *err, enum acme_verdict verdict,
     const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 

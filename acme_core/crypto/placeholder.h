@@ -14,7 +14,8 @@
 
 /*
  * Append an ECDSA P-256 certificate for `name` (subject O = "ACME placeholder",
- * CN and SAN = the name; CN is left out when longer than 64 bytes) and its key, both PEM.
+ * CN and SAN = the name; CN is left out when longer than 64 bytes) and its
+ * key, both PEM.
  *   now   unix seconds; valid from an hour before it for a year
  */
 bool acme_placeholder_write(const char *name, int64_t now,

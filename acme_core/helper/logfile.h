@@ -10,8 +10,8 @@
 
 /*
  * Lines go to descriptor 2, which the server opened. settings (borrowed, may
- * be NULL before they are read) give level and path: when the file at the
- * path is another one than descriptor 2, the log was rotated and is opened anew.
+ * be NULL before they are read) give level and path: when the file at the path
+ * is another one than descriptor 2, the log was rotated and is opened anew.
  */
 struct acme_log acme_logfile(const struct acme_settings *settings);
 

@@ -165,7 +165,7 @@ reap(struct supervisor *self)
     }
 }
 
-/* Send the keeper its end of a new child's channel, or nothing but the letter. */
+/* Send the keeper its end of a new child's channel, or the letter alone. */
 static void
 answer(const struct supervisor *self, char letter, int fd)
 {

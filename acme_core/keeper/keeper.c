@@ -184,7 +184,10 @@ release(struct keeper *keeper)
 
 /* ---- children */
 
-/* An agent is there as long as there is work for it; a new one after 1 s, 2 s ... a minute. */
+/*
+ * An agent is there as long as there is work for it; one that died gets a
+ * successor after 1 s, 2 s ... a minute.
+ */
 static void
 want_agent(struct keeper *keeper)
 {

@@ -1,6 +1,6 @@
 /*
  * Judging the certificate in service. A damaged one counts as none; a whole
- * one that no longer fits the settings goes on serving until its successor is there.
+ * one that no longer fits the settings serves until its successor is there.
  */
 
 #include "keeper/service.h"

@@ -95,7 +95,7 @@ struct deploy {
     } state;
     int64_t due_at;         /* unix seconds */
     int64_t asked_at;       /* 0 = never */
-    bool urgent;            /* one of those that landed is more than a renewal */
+    bool urgent;            /* one that landed is more than a renewal */
     unsigned landed;        /* certificates for the next reload */
     unsigned late;          /* landed while a reload was under way */
     unsigned unanswered;    /* reloads asked for in vain, in a row */

@@ -12,7 +12,7 @@
 
 enum {
     ACME_ASK_AGENT = 'a',    /* argument: user; answer: its channel */
-    ACME_ASK_KEYGEN = 'k',   /* argument: key type; answer: where the PEM comes */
+    ACME_ASK_KEYGEN = 'k',   /* argument: key type; answer: the PEM's way */
     ACME_TELL_RELOAD = 'r',  /* the server reloaded with equal settings */
     ACME_ASK_MAX = 128
 };

@@ -35,8 +35,8 @@ int64_t acme_plan_renew_at(int64_t not_before, int64_t not_after);
 
 /*
  * After a failure: 1, 10, 100 minutes, then daily, each +-10 %; never before
- * the CA's Retry-After (8 days at most), never later than 1/10 of the life left (but at least
- * a minute) while a certificate is still valid.
+ * the CA's Retry-After (8 days at most), never later than 1/10 of the life
+ * left (but at least a minute) while a certificate is still valid.
  *   not_after   of the certificate being served, 0 = none
  *   random      32 random bits, for the jitter
  */

@@ -12,10 +12,10 @@
  * words), a problem document (its type, detail and subproblems, escaped), or
  * whatever body came instead (the status decides). Always returns false.
  * Verdicts: ACME_RETRY for 5xx, 429, rateLimited, serverInternal, badNonce,
- * connection, dns and the other validation failures that may pass by themselves; ACME_MISCONFIG for
- * what only the operator can mend (externalAccountRequired,
- * userActionRequired, invalidContact, unsupportedContact, and a deactivated account);
- * ACME_REFUSED for the rest. retry_at comes from Retry-After.
+ * connection, dns and the other validation failures that may pass by
+ * themselves; ACME_MISCONFIG for what only the operator can mend
+ * (externalAccountRequired, userActionRequired, invalidContact,
+ * unsupportedContact, and a deactivated account); ACME_REFUSED for the rest. retry_at comes from Retry-After.
  */
 bool acme_problem_of_reply(const struct acme_reply *reply,
     struct acme_error *err);

@@ -17,7 +17,7 @@
 /* Set .folder of every certificate. Reads the store, writes nothing. */
 bool acme_store_assign(struct acme_settings *settings, struct acme_error *err);
 
-/* The text of certs/<folder>/entry: CA URL, key type and sorted names, a line each. */
+/* certs/<folder>/entry: a line each for CA URL, key type and sorted names. */
 bool acme_store_entry(const struct acme_settings *settings,
     const struct acme_settings_cert *cert, struct acme_buffer *entry);
 

@@ -159,7 +159,7 @@ acme_durable_link(int dir_fd, const char *name, const char *target,
     return sync_dir(dir_fd, err);
 }
 
-/* Remove the plain files of a directory; what else is in it makes rmdir fail. */
+/* Remove the plain files of a directory; anything else makes rmdir fail. */
 static void
 empty_dir(int fd)
 {

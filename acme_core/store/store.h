@@ -51,7 +51,7 @@ void acme_store_close(struct acme_store *store);
  */
 bool acme_store_lock(struct acme_store *store, struct acme_error *err);
 
-/* ---- accounts: <ca> and <id> are made of [a-z0-9._-] by acme_store_ca_folder */
+/* ---- accounts: <ca> is made of [a-z0-9._-] by acme_store_ca_folder */
 
 /*
  * The folder for a directory URL: "<host>[_<port>]-<8 hex of the URL's
