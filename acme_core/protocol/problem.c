@@ -214,8 +214,8 @@ static const struct {
     { "unauthorized", "deactivated", DEACTIVATED },
     { NULL, "account is deactivated", DEACTIVATED },
     { NULL, "during secondary validation", "it works from one place of the "
-        "world but not from others: check all name servers, balanced machines and "
-        "firewalls that limit by country or rate" },
+        "world but not from others: check all name servers, balanced "
+        "machines and firewalls that limit by country or rate" },
     { "connection", "likely firewall", "open inbound port 80 to the whole "
         "world, and check that the A and AAAA records point here" },
     { "connection", "refused", "nothing listens on port 80 of the address "

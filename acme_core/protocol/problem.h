@@ -15,7 +15,8 @@
  * connection, dns and the other validation failures that may pass by
  * themselves; ACME_MISCONFIG for what only the operator can mend
  * (externalAccountRequired, userActionRequired, invalidContact,
- * unsupportedContact, and a deactivated account); ACME_REFUSED for the rest. retry_at comes from Retry-After.
+ * unsupportedContact, and a deactivated account); ACME_REFUSED for the rest.
+ * retry_at comes from Retry-After.
  */
 bool acme_problem_of_reply(const struct acme_reply *reply,
     struct acme_error *err);

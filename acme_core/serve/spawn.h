@@ -32,8 +32,8 @@ struct acme_helper;   /* refcounted: one reference a server configuration */
 /*
  * A helper for these settings. When `running` (may be NULL) was started with
  * equal settings and still lives, it is told of the reload ('r' on the pipe)
- * and gets one more reference; else a new one is started on running's page (or on
- * a new page) and waits for the store until the old one has ended.
+ * and gets one more reference; else a new one is started on running's page (or
+ * on a new page) and waits for the store until the old one has ended.
  *   log_fd   where its log lines go
  * Errors: ACME_LOCAL when it cannot be started; never fatal to a server.
  */
