@@ -103,6 +103,14 @@ take_store(struct keeper *keeper)
     }
 }
 
+static void
+log_doubt(void *ctx, const char *text)
+{
+    const struct keeper *keeper = ctx;
+
+    acme_log(&keeper->log, ACME_LOG_WARN, "%s", text);
+}
+
 /* Is this token of an order that we go on with? */
 static bool
 is_wanted(void *ctx, struct acme_bytes token)
@@ -146,6 +154,7 @@ prepare(struct keeper *keeper, struct acme_error *err)
         }
     }
     acme_page_sweep(keeper->page, is_wanted, keeper);
+    acme_store_doubts(keeper->store, log_doubt, keeper);
     keeper->control_fd = control_open(settings->state_path, err);
     if (keeper->control_fd < 0) {
         acme_log(&keeper->log, ACME_LOG_WARN, "%s", err->text);

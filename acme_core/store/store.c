@@ -14,8 +14,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <linux/magic.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "crypto/key.h"
@@ -85,7 +87,7 @@ make_path(const char *state_path, struct acme_error *err)
 }
 
 static bool
-check_owner(int fd, const char *state_path, struct acme_error *err)
+check_mode(int fd, const char *state_path, struct acme_error *err)
 {
     struct stat info;
 
@@ -97,12 +99,29 @@ check_owner(int fd, const char *state_path, struct acme_error *err)
             "written by others (mode %o): chmod 0700 %s", state_path,
             (unsigned) info.st_mode & 07777, state_path);
     }
-    if (info.st_uid != geteuid()) {
-        return acme_fail(err, ACME_MISCONFIG, "acme_state_path %s belongs to "
-            "uid %u: chown it to uid %u", state_path,
-            (unsigned) info.st_uid, (unsigned) geteuid());
-    }
     return true;
+}
+
+void
+acme_store_doubts(const struct acme_store *store,
+    void (*say)(void *ctx, const char *text), void *ctx)
+{
+    struct statfs system;
+    struct stat info;
+    char text[160];
+
+    if (fstat(store->fd, &info) == 0 && info.st_uid != geteuid()) {
+        snprintf(text, sizeof(text), "acme_state_path belongs to uid %u, who "
+            "can read its keys: better chown it to uid %u",
+            (unsigned) info.st_uid, (unsigned) geteuid());
+        say(ctx, text);
+    }
+    if (fstatfs(store->fd, &system) == 0
+        && (system.f_type == OVERLAYFS_SUPER_MAGIC
+            || system.f_type == TMPFS_MAGIC)) {
+        say(ctx, "acme_state_path is not on a volume: certificates are lost "
+            "with the container");
+    }
 }
 
 /* What a crash left: temporary files, and generations never finished. */
@@ -152,7 +171,7 @@ acme_store_open(const char *state_path, struct acme_error *err)
         goto failed;
     }
     store->fd = acme_path_open_state(state_path, err);
-    if (store->fd < 0 || !check_owner(store->fd, state_path, err)) {
+    if (store->fd < 0 || !check_mode(store->fd, state_path, err)) {
         goto failed;
     }
     for (size_t i = 0; i < sizeof(areas) / sizeof(*areas); i++) {

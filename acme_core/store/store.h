@@ -36,13 +36,20 @@ struct acme_store;
  * what a crash left half-written (".tmp-*", ".new"). The path's last
  * component is created 0700 (its parents 0755). Refused with ACME_MISCONFIG,
  * and a text that says what to do: a relative path, a directory that is
- * group- or world-writable or, when we are root, owned by another uid than
- * root, a symbolic link owned by another uid than root or ours on the way.
- * Does not take the lock.
+ * group- or world-writable, a symbolic link owned by another uid than root or
+ * ours on the way. Does not take the lock.
  */
 struct acme_store *acme_store_open(const char *state_path,
     struct acme_error *err);
 void acme_store_close(struct acme_store *store);
+
+/*
+ * What is doubtful about the place of the store, though it works: it belongs
+ * to another user (as bind mounts may), or is not on a volume of the
+ * container. Each one is told to `say` in words for the operator.
+ */
+void acme_store_doubts(const struct acme_store *store,
+    void (*say)(void *ctx, const char *text), void *ctx);
 
 /*
  * Take the store for this process (flock on "lock", which is O_CLOEXEC).
