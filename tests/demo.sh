@@ -30,7 +30,8 @@ die() {
     shift
     local log
     for log in "$@"; do
-        [ -s "$log" ] && tail -n 20 "$log" | sed 's/^/    /' >&2
+        grep -v 'client closed connection' "$log" 2>/dev/null |
+            tail -n 20 | sed 's/^/    /' >&2
     done
     exit 1
 }
