@@ -6,11 +6,21 @@ MODULE := $(BUILD)/ngx_http_acme_domain_module.so
 MODULE_BUILD := $(abspath $(BUILD))/nginx
 MODULE_SOURCES := config $(wildcard ngx_module/*.[ch] acme_core/*/*.[ch])
 
-.PHONY: module module-static
+.PHONY: module module-static always
 
 module: $(MODULE)
 
-$(MODULE): $(MODULE_SOURCES)
+# What a module is built for: another place of the helper, or another version
+# of nginx, is another module.
+MODULE_FOR := $(BUILD)/nginx/built-for
+$(MODULE_FOR): always
+	@mkdir -p $(@D)
+	@{ echo "$(LIBEXECDIR)"; \
+		grep 'define NGINX_VERSION' $(NGINX_DEV)/src/core/nginx.h; } \
+		>$@.now || { echo "nginx-dev is missing: make deps"; exit 1; }
+	@cmp -s $@.now $@ || cp $@.now $@
+
+$(MODULE): $(MODULE_SOURCES) $(MODULE_FOR)
 	@mkdir -p $(MODULE_BUILD)
 	@echo "  nginx module $@"
 	@cd $(NGINX_DEV) && export ACME_HELPER_PATH=$(LIBEXECDIR)/acme-helper && \

@@ -58,6 +58,7 @@ struct acme_fetch {
     unsigned idle_count;
     unsigned long connections;
     bool suspicious;                /* a transfer timed out on a connection */
+    bool http_1;                    /* a reply came without multiplexing */
 };
 
 /* ---- new and free */
@@ -268,8 +269,13 @@ take_header(char *data, size_t size, size_t count, void *ctx)
 #define SET(option, value) \
     (curl_easy_setopt(transfer->easy, (option), (value)) == CURLE_OK)
 
+/*
+ * Waiting for a connection that may turn out to multiplex keeps us at one.
+ * When it does not, newer versions of libcurl (8.14) go on waiting until it
+ * has a reply: where HTTP/1 was seen, nobody waits.
+ */
 static bool
-set_limits(struct transfer *transfer)
+set_limits(const struct acme_fetch *fetch, struct transfer *transfer)
 {
     return SET(CURLOPT_NOSIGNAL, 1L)
         && SET(CURLOPT_CONNECTTIMEOUT, (long) CONNECT_TIMEOUT_S)
@@ -280,7 +286,7 @@ set_limits(struct transfer *transfer)
         && SET(CURLOPT_PROTOCOLS_STR, "https")
         && SET(CURLOPT_REDIR_PROTOCOLS_STR, "https")
         && SET(CURLOPT_HTTP_VERSION, (long) CURL_HTTP_VERSION_2TLS)
-        && SET(CURLOPT_PIPEWAIT, 1L);
+        && SET(CURLOPT_PIPEWAIT, fetch->http_1 ? 0L : 1L);
 }
 
 /*
@@ -346,7 +352,7 @@ set_up(struct acme_fetch *fetch, struct transfer *transfer,
         && SET(CURLOPT_WRITEDATA, transfer)
         && SET(CURLOPT_HEADERFUNCTION, take_header)
         && SET(CURLOPT_HEADERDATA, transfer)
-        && set_limits(transfer)
+        && set_limits(fetch, transfer)
         && set_trust(transfer, request->trust)
         && set_request(fetch, transfer, request);
 }
@@ -420,14 +426,17 @@ static void
 conclude(struct acme_fetch *fetch, struct transfer *transfer, CURLcode code)
 {
     struct acme_reply *reply = &transfer->reply;
-    long status = 0, redirects = 0;
+    long status = 0, redirects = 0, version = 0;
     const char *last_url = NULL;
 
     transfer->failure[0] = '\0';
     curl_easy_getinfo(transfer->easy, CURLINFO_RESPONSE_CODE, &status);
     curl_easy_getinfo(transfer->easy, CURLINFO_REDIRECT_COUNT, &redirects);
+    curl_easy_getinfo(transfer->easy, CURLINFO_HTTP_VERSION, &version);
     curl_easy_getinfo(transfer->easy, CURLINFO_EFFECTIVE_URL, &last_url);
     fetch->suspicious |= code == CURLE_OPERATION_TIMEDOUT;
+    fetch->http_1 |= version == CURL_HTTP_VERSION_1_0
+        || version == CURL_HTTP_VERSION_1_1;
     if (code == CURLE_OK) {
         reply->status = (int) status;
         reply->body = acme_buffer_bytes(&transfer->body);

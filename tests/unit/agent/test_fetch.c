@@ -88,6 +88,8 @@ answer(const struct heard *heard, struct shared *shared, FILE *out)
     } else if (strcmp(heard->path, "/cut") == 0) {
         fputs("HTTP/1.1 200 OK\r\nConnection: close\r\n"
             "Replay-Nonce: n-3\r\nContent-Length: 100\r\n\r\nshort", out);
+    } else if (strcmp(heard->path, "/close") == 0) {
+        say(out, "200 OK", "Connection: close\r\n", "bye");
     } else if (strcmp(heard->path, "/never") == 0) {
         sleep(3600);
     } else if (strcmp(heard->path, "/junk") == 0) {
@@ -482,12 +484,33 @@ http_1_requests_share_at_most_four_connections(void **state)
         fixture->server.shared->connections);
 }
 
+/* The first reply says that nothing is multiplexed, though the CA closes. */
+static void
+slow_reply_over_http_1_holds_up_no_other(void **state)
+{
+    struct fixture *fixture = *state;
+    struct acme_reply reply;
+
+    assert_int_equal(get(fixture, "/close", PLAIN).status, 200);
+    start(fixture, "/never", (struct acme_fetch_request) { .tag = 7 });
+    for (uint64_t tag = 8; tag < 12; tag++) {
+        start(fixture, "/hello", (struct acme_fetch_request) { .tag = tag });
+    }
+    for (unsigned i = 8; i < 12; i++) {
+        uint64_t tag = finish(fixture, &reply);
+
+        assert_int_equal(reply.status, 200);
+        assert_true(tag >= 8 && tag < 12);
+    }
+}
+
 static void
 cancelled_transfer_never_comes_back(void **state)
 {
     struct fixture *fixture = *state;
     struct acme_reply reply;
 
+    assert_int_equal(get(fixture, "/hello", PLAIN).status, 200);
     start(fixture, "/never", (struct acme_fetch_request) { .tag = 7 });
     start(fixture, "/never", (struct acme_fetch_request) { .tag = 7 });
     start(fixture, "/hello", (struct acme_fetch_request) { .tag = 8 });
@@ -585,6 +608,7 @@ main(void)
         TEST(connection_is_not_shared_with_other_roots),
         TEST(equal_roots_share_a_connection_wherever_they_lie),
         TEST(http_1_requests_share_at_most_four_connections),
+        TEST(slow_reply_over_http_1_holds_up_no_other),
         TEST(cancelled_transfer_never_comes_back),
         TEST(cancel_takes_a_finished_transfer_too),
         TEST(wait_ends_when_the_descriptor_is_ready),

@@ -2,7 +2,8 @@ package ACME::Test::Pebble;
 
 # Pebble, Let's Encrypt's CA for tests, and a DNS server that says 127.0.0.1
 # for every name. What Pebble logs is the judge of most tests: how many
-# orders there were, and whether a validation failed.
+# orders there were, and whether a validation failed. PEBBLE in the environment
+# names another binary than the one in PATH.
 #
 #   port     => 14000    listen there (else a port of the test)
 #   http     => 5002     where validations of http-01 go
@@ -51,7 +52,8 @@ sub start {
 
     $self->_start_dns($dns);
     local @ENV{ keys %environment } = values %environment;
-    $self->{pid} = $test->spawn("pebble$self->{number}", 'pebble', '-config',
+    $self->{pid} = $test->spawn("pebble$self->{number}",
+        $ENV{PEBBLE} || 'pebble', '-config',
         $test->path("pebble$self->{number}.json"), '-dnsserver',
         "127.0.0.1:$dns");
     my $starts = ++$self->{starts};
