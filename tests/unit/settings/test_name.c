@@ -10,7 +10,8 @@
 
 #include "settings/name.h"
 
-#define LABEL63 "abcdefghijklmnopqrstuvwxyz0123456789-abcdefghijklmnopqrstuvwxyz"
+#define LABEL63 "abcdefghijklmnopqrstuvwxyz0123456789-" \
+    "abcdefghijklmnopqrstuvwxyz"
 
 static const struct {
     const char *what, *name, *lower;
