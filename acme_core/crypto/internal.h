@@ -14,6 +14,12 @@ struct acme_key {
 /* Takes the EVP_PKEY over, also on failure. */
 struct acme_key *acme_key_wrap(EVP_PKEY *pkey, struct acme_error *err);
 
+/*
+ * A pem_password_cb that has none: OpenSSL's own would ask at the terminal,
+ * for a server's master or for a certificate that a CA sent encrypted.
+ */
+int acme_no_pass_phrase(char *out, int size, int writing, void *ctx);
+
 /* ACME_LOCAL with OpenSSL's own reason; empties its error queue. */
 bool acme_crypto_fail(struct acme_error *err, const char *what);
 

@@ -108,9 +108,8 @@ acme_key_new(enum acme_key_type type, struct acme_error *err)
     return acme_key_wrap(pkey, err);
 }
 
-/* Never ask anybody for a pass phrase: this may run in a server's master. */
-static int
-no_pass_phrase(char *out, int size, int writing, void *ctx)
+int
+acme_no_pass_phrase(char *out, int size, int writing, void *ctx)
 {
     (void) out;
     (void) size;
@@ -126,7 +125,7 @@ acme_key_read(struct acme_bytes pem, struct acme_error *err)
     EVP_PKEY *pkey = NULL;
 
     if (bio != NULL) {
-        pkey = PEM_read_bio_PrivateKey(bio, NULL, no_pass_phrase, NULL);
+        pkey = PEM_read_bio_PrivateKey(bio, NULL, acme_no_pass_phrase, NULL);
     }
     BIO_free(bio);
     if (pkey == NULL) {

@@ -98,7 +98,8 @@ read_chain(struct acme_bytes pem, struct acme_error *err)
         acme_fail_memory(err);
         goto failed;
     }
-    while ((cert = PEM_read_bio_X509(bio, NULL, NULL, NULL)) != NULL) {
+    while ((cert = PEM_read_bio_X509(bio, NULL, acme_no_pass_phrase, NULL))
+            != NULL) {
         if (sk_X509_num(chain) == CHAIN_CERTS_MAX) {
             X509_free(cert);
             acme_fail(err, ACME_PEER_BROKE, "more than %d certificates",
@@ -298,8 +299,10 @@ name_covers(const char *in_leaf, const char *name)
     if (strcasecmp(in_leaf, name) == 0 || same_address(in_leaf, name)) {
         return true;
     }
-    return strncmp(in_leaf, "*.", 2) == 0 && dot != NULL && dot != name
-        && name[0] != '*' && strcasecmp(in_leaf + 1, dot) == 0;
+    /* an address has no labels that a wildcard could stand for */
+    return !same_address(name, name) && strncmp(in_leaf, "*.", 2) == 0
+        && dot != NULL && dot != name && name[0] != '*'
+        && strcasecmp(in_leaf + 1, dot) == 0;
 }
 
 bool

@@ -25,6 +25,17 @@ acme_name_is_ip(const char *name)
         || inet_pton(AF_INET6, name, address) == 1;
 }
 
+/* An IPv6 address in the one spelling that an order may use (RFC 8738 3). */
+static void
+shorten_ip(char lower[ACME_NAME_MAX + 1])
+{
+    unsigned char address[sizeof(struct in6_addr)];
+
+    if (inet_pton(AF_INET6, lower, address) == 1) {
+        inet_ntop(AF_INET6, address, lower, ACME_NAME_MAX + 1);
+    }
+}
+
 static bool
 refuse(struct acme_error *err, const char *name, const char *why)
 {
@@ -137,6 +148,7 @@ acme_name_check(const char *name, char lower[ACME_NAME_MAX + 1],
     }
     lower[len] = '\0';
     if (acme_name_is_ip(lower)) {
+        shorten_ip(lower);
         return true;
     }
     why = why_not_ldh(lower);

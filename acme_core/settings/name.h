@@ -9,13 +9,14 @@
 #include "settings/settings.h"
 
 /*
- * Check a name and write its lower-case form. Accepted: host names with at
- * least one dot (LDH labels of 1 to 63 bytes, no all-numeric last label, at
- * most 253 bytes, one trailing dot is dropped) and IP addresses. Refused with
- * words that say why: regular expressions, "", "_", localhost, .local and the
- * other names reserved for private use by RFC 6761/8375 -- except .test and
- * .example, which private CAs certify --, wildcards ("needs the dns-01
- * challenge, which this version cannot do"), a leading dot ("write
+ * Check a name and write its lower-case form, an IPv6 address as RFC 5952
+ * spells it. Accepted: host names with at least one dot (LDH labels of 1 to
+ * 63 bytes, no all-numeric last label, at most 253 bytes, one trailing dot is
+ * dropped) and IP addresses. Refused with words that say why: regular
+ * expressions, "", "_", localhost, .local and the other names reserved for
+ * private use by RFC 6761/8375 -- except .test and .example, which private
+ * CAs certify --, wildcards ("needs the dns-01 challenge, which this version
+ * cannot do"), a leading dot ("write
  * acme_domain x"), bytes outside ASCII ("write it as xn--...").
  */
 bool acme_name_check(const char *name, char lower[ACME_NAME_MAX + 1],

@@ -198,20 +198,19 @@ static bool
 append_ca(struct acme_settings *settings, const char *argument,
     const char *url, const char *trust_file, struct acme_error *err)
 {
-    struct acme_settings_ca *cas = reallocarray(settings->cas,
-        settings->ca_count + 1, sizeof(*cas));
-    struct acme_settings_ca *ca;
+    struct acme_settings_ca *cas, *ca;
     char name[256];
 
+    if (!acme_ca_name(argument, name, sizeof(name))) {
+        return acme_fail(err, ACME_MISCONFIG, "acme_ca: the host is too long");
+    }
+    cas = reallocarray(settings->cas, settings->ca_count + 1, sizeof(*cas));
     if (cas == NULL) {
         return acme_fail_memory(err);
     }
     settings->cas = cas;
     ca = &cas[settings->ca_count++];
     memset(ca, 0, sizeof(*ca));
-    if (!acme_ca_name(argument, name, sizeof(name))) {
-        return acme_fail(err, ACME_MISCONFIG, "acme_ca: the host is too long");
-    }
     ca->name = strdup(name);
     ca->url = strdup(url);
     ca->trust_file = trust_file != NULL ? strdup(trust_file) : NULL;
@@ -466,7 +465,8 @@ check_trust_file(const char *path, struct acme_error *err)
     }
     close(fd);
     text[len] = '\0';
-    return strstr(text, "-----BEGIN ") != NULL || acme_fail(err,
+    /* with or without TRUSTED in front, but neither a request nor a key */
+    return strstr(text, "CERTIFICATE-----") != NULL || acme_fail(err,
         ACME_MISCONFIG, "acme_ca_certificate \"%s\" holds no certificate in "
         "PEM form", path);
 }
