@@ -53,6 +53,28 @@ is_trusted(int fd)
         && (peer.uid == 0 || peer.uid == geteuid());
 }
 
+/* The one descriptor of a message; when there are more, they are closed. */
+static int
+take_descriptor(struct msghdr *header)
+{
+    struct cmsghdr *item = CMSG_FIRSTHDR(header);
+    size_t count;
+    int fd = -1;
+
+    if (item == NULL || item->cmsg_level != SOL_SOCKET
+        || item->cmsg_type != SCM_RIGHTS) {
+        return -1;
+    }
+    count = (item->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+    for (size_t i = 0; i < count; i++) {
+        memcpy(&fd, CMSG_DATA(item) + i * sizeof(int), sizeof(int));
+        if (count > 1) {
+            close(fd);
+        }
+    }
+    return count == 1 ? fd : -1;
+}
+
 static int
 receive_page(int fd)
 {
@@ -61,9 +83,8 @@ receive_page(int fd)
     struct msghdr header = { .msg_iov = &iov, .msg_iovlen = 1,
         .msg_control = control, .msg_controllen = sizeof(control) };
     struct pollfd wait = { fd, POLLIN, 0 };
-    struct cmsghdr *item;
     ssize_t len;
-    int page_fd = -1;
+    int page_fd;
 
     if (poll(&wait, 1, PATIENCE_MS) <= 0) {
         return -1;
@@ -72,12 +93,7 @@ receive_page(int fd)
     if (len < 0) {
         return -1;
     }
-    item = CMSG_FIRSTHDR(&header);
-    if (item != NULL && item->cmsg_level == SOL_SOCKET
-        && item->cmsg_type == SCM_RIGHTS
-        && item->cmsg_len == CMSG_LEN(sizeof(int))) {
-        memcpy(&page_fd, CMSG_DATA(item), sizeof(int));
-    }
+    page_fd = take_descriptor(&header);
     if (page_fd >= 0 && ((size_t) len != strlen(GREETING)
             || memcmp(text, GREETING, strlen(GREETING)) != 0)) {
         close(page_fd);

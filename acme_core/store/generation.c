@@ -150,7 +150,8 @@ prune(int folder_fd, int64_t now)
     struct stat successor;
     char name[16];
 
-    for (size_t i = KEPT; i < count; i++) {
+    /* oldest first: a successor must still be there to be asked */
+    for (size_t i = count; i-- > KEPT;) {
         snprintf(name, sizeof(name), "%u", numbers[i - 1]);
         if (fstatat(folder_fd, name, &successor, AT_SYMLINK_NOFOLLOW) != 0
             || successor.st_mtime + YOUNG_S > now) {

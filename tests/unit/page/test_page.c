@@ -417,7 +417,7 @@ read_until_enough(const struct acme_page *page)
     unsigned found = 0;
     size_t len;
 
-    for (unsigned i = 0; i < 50000000 && found < 20000; i++) {
+    for (unsigned i = 0; i < 50000000 && found < 100000; i++) {
         if (acme_page_find(page, acme_bytes_of("busy"), text, &len)) {
             if (!is_whole(text, len)) {
                 _exit(2);
