@@ -37,8 +37,7 @@ my @other = grep {
     ($nginx->shows($_)->{fingerprint} || '') ne $first{$_}{fingerprint}
 } @names;
 is_deeply(\@other, [], 'the first handshakes show the certificates on disk');
-ok($nginx->helper('keeper'), 'the keeper runs');
-sleep 3;
+ok($nginx->idle, 'the keeper runs');
 is($ca->orders, scalar @names, 'nothing is ordered');
 is($proxy->connections, $connections, 'nor is the CA talked to');
 $nginx->stop_all;

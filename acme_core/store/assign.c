@@ -50,32 +50,70 @@ acme_store_entry(const struct acme_settings *settings,
         && add_names(cert, entry);
 }
 
-/* ---- claims */
+/* ---- what is in the store */
 
-/* What a folder may be claimed by, best first. */
-enum claim { SAME_ENTRY, SAME_NAMES, SAME_FIRST_NAME, CLAIMS };
+struct folder {
+    char *name;               /* borrowed from the list */
+    struct acme_buffer entry;
+    bool taken;
+};
 
-static const char *
-names_part(const char *entry)
+struct folders {
+    char **list;              /* sorted */
+    struct folder *at;        /* those that have an entry, in that order */
+    size_t count;
+};
+
+static void
+folders_free(struct folders *folders)
 {
-    const char *at = strstr(entry, "\nname ");
-
-    return at != NULL ? at : "";
+    for (size_t i = 0; i < folders->count; i++) {
+        acme_buffer_free(&folders->at[i].entry);
+    }
+    free(folders->at);
+    free(folders->list);
 }
 
 static bool
-claims(enum claim claim, const char *wanted, const char *stored)
+folders_read(struct folders *folders, const char *state_path)
 {
-    switch (claim) {
-    case SAME_ENTRY:
-        return strcmp(wanted, stored) == 0;
-    case SAME_NAMES:
-        return strcmp(names_part(wanted), names_part(stored)) == 0;
-    case SAME_FIRST_NAME:
-    case CLAIMS:
-        break;
+    size_t listed = 0;
+
+    folders->list = acme_store_folders(state_path);
+    while (folders->list != NULL && folders->list[listed] != NULL) {
+        listed++;
+    }
+    folders->at = calloc(listed + 1, sizeof(*folders->at));
+    if (folders->list == NULL || folders->at == NULL) {
+        return false;
+    }
+    for (size_t i = 0; i < listed; i++) {
+        struct folder *folder = &folders->at[folders->count];
+        struct acme_error ignored;
+
+        folder->entry.limit = ACME_STORE_FILE_MAX;
+        folder->name = folders->list[i];
+        if (acme_store_entry_read(state_path, folder->name, &folder->entry,
+                &ignored)) {
+            folders->count++;
+        } else {
+            acme_buffer_free(&folder->entry);
+        }
     }
     return true;
+}
+
+static int
+by_name(const void *name, const void *folder)
+{
+    return strcmp(name, ((const struct folder *) folder)->name);
+}
+
+static struct folder *
+folders_find(const struct folders *folders, const char *name)
+{
+    return bsearch(name, folders->at, folders->count, sizeof(*folders->at),
+        by_name);
 }
 
 static bool
@@ -86,6 +124,142 @@ folder_name(const char *name, unsigned ordinal, char out[ACME_FOLDER_MAX])
         : snprintf(out, ACME_FOLDER_MAX, "%s-%u", name, ordinal);
 
     return len > 0 && len < ACME_FOLDER_MAX;
+}
+
+/* ---- claims */
+
+/* From the line break in front of the first name to the end. */
+static const char *
+names_part(const char *entry)
+{
+    const char *at = strstr(entry, "\nname ");
+
+    return at != NULL ? at : "";
+}
+
+static struct folder *
+claim_same_entry(struct folders *folders,
+    const struct acme_settings_cert *cert, const char *wanted)
+{
+    (void) cert;
+    for (size_t i = 0; i < folders->count; i++) {
+        if (!folders->at[i].taken
+            && strcmp(wanted, acme_buffer_text(&folders->at[i].entry)) == 0) {
+            return &folders->at[i];
+        }
+    }
+    return NULL;
+}
+
+static struct folder *
+claim_same_names(struct folders *folders,
+    const struct acme_settings_cert *cert, const char *wanted)
+{
+    (void) cert;
+    for (size_t i = 0; i < folders->count; i++) {
+        const char *stored = acme_buffer_text(&folders->at[i].entry);
+
+        if (!folders->at[i].taken
+            && strcmp(names_part(wanted), names_part(stored)) == 0) {
+            return &folders->at[i];
+        }
+    }
+    return NULL;
+}
+
+static struct folder *
+claim_first_name(struct folders *folders,
+    const struct acme_settings_cert *cert, const char *wanted)
+{
+    char name[ACME_FOLDER_MAX];
+
+    (void) wanted;
+    for (unsigned n = 1; n <= ORDINALS_MAX
+         && folder_name(cert->names[0], n, name); n++) {
+        struct folder *folder = folders_find(folders, name);
+
+        if (folder == NULL) {
+            break;
+        }
+        if (!folder->taken) {
+            return folder;
+        }
+    }
+    return NULL;
+}
+
+static size_t
+count_common(const struct acme_settings_cert *cert, const char *stored)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < cert->name_count; i++) {
+        char line[ACME_NAME_MAX + sizeof("\nname \n")];
+
+        snprintf(line, sizeof(line), "\nname %s\n", cert->names[i]);
+        count += strstr(stored, line) != NULL;
+    }
+    return count;
+}
+
+static struct folder *
+claim_common_names(struct folders *folders,
+    const struct acme_settings_cert *cert, const char *wanted)
+{
+    struct folder *best = NULL;
+    size_t most = 0;
+
+    (void) wanted;
+    for (size_t i = 0; i < folders->count; i++) {
+        struct folder *folder = &folders->at[i];
+        size_t common = folder->taken ? 0
+            : count_common(cert, names_part(acme_buffer_text(&folder->entry)));
+
+        if (common > most) {
+            most = common;
+            best = folder;
+        }
+    }
+    return best;
+}
+
+/* Best first; each is tried for all certificates before the next one. */
+static struct folder *(*const claims[])(struct folders *folders,
+    const struct acme_settings_cert *cert, const char *wanted) = {
+    claim_same_entry, claim_same_names, claim_first_name, claim_common_names
+};
+
+enum { CLAIMS = sizeof(claims) / sizeof(*claims) };
+
+/* ---- the assignment */
+
+static bool
+take(struct acme_settings_cert *cert, const char *folder,
+    struct acme_error *err)
+{
+    cert->folder = strdup(folder);
+    return cert->folder != NULL || acme_fail_memory(err);
+}
+
+static bool
+try_claim(struct acme_settings *settings, struct acme_settings_cert *cert,
+    struct folders *folders, int claim, struct acme_error *err)
+{
+    struct acme_buffer wanted = ACME_BUFFER(ACME_STORE_FILE_MAX);
+    struct folder *folder;
+    bool ok = true;
+
+    if (!acme_store_entry(settings, cert, &wanted)) {
+        acme_buffer_free(&wanted);
+        return acme_fail_memory(err);
+    }
+    folder = claims[claim](folders, cert, acme_buffer_text(&wanted));
+    if (folder != NULL) {
+        folder->taken = true;
+        ok = take(cert, folder->name, err);
+    }
+    acme_buffer_free(&wanted);
+    return ok;
 }
 
 static bool
@@ -102,74 +276,44 @@ is_taken(const struct acme_settings *settings, const char *folder)
 }
 
 static bool
-take(struct acme_settings_cert *cert, const char *folder,
-    struct acme_error *err)
+take_new(struct acme_settings *settings, struct acme_settings_cert *cert,
+    const struct folders *folders, struct acme_error *err)
 {
-    cert->folder = strdup(folder);
-    return cert->folder != NULL || acme_fail_memory(err);
-}
+    char name[ACME_FOLDER_MAX];
 
-/*
- * Look through the folders of the certificate's first name for one that it
- * may claim. A free folder (no entry) ends the search and goes to the
- * weakest claim only.
- */
-static bool
-try_claim(struct acme_settings *settings, struct acme_settings_cert *cert,
-    enum claim claim, const char *wanted, struct acme_error *err)
-{
-    struct acme_buffer stored = ACME_BUFFER(ACME_STORE_FILE_MAX);
-    char folder[ACME_FOLDER_MAX];
-    bool ok = true;
-
-    for (unsigned n = 1; ok && cert->folder == NULL; n++) {
-        struct acme_error why = { 0 };
-        bool present;
-
-        if (n > ORDINALS_MAX || !folder_name(cert->names[0], n, folder)) {
-            ok = claim != SAME_FIRST_NAME || acme_fail(err, ACME_MISCONFIG,
-                "no folder left for %s", cert->names[0]);
-            break;
-        }
-        acme_buffer_clear(&stored);
-        present = acme_store_entry_read(settings->state_path, folder, &stored,
-            &why);
-        if (!present && claim != SAME_FIRST_NAME) {
-            break;
-        }
-        if (!is_taken(settings, folder) && (!present
-                || claims(claim, wanted, acme_buffer_text(&stored)))) {
-            ok = take(cert, folder, err);
+    for (unsigned n = 1; n <= ORDINALS_MAX
+         && folder_name(cert->names[0], n, name); n++) {
+        if (folders_find(folders, name) == NULL && !is_taken(settings, name)) {
+            return take(cert, name, err);
         }
     }
-    acme_buffer_free(&stored);
-    return ok;
+    return acme_fail(err, ACME_MISCONFIG, "no folder left for %s",
+        cert->names[0]);
 }
 
 bool
 acme_store_assign(struct acme_settings *settings, struct acme_error *err)
 {
-    struct acme_buffer wanted = ACME_BUFFER(ACME_STORE_FILE_MAX);
-    bool ok = true;
+    struct folders folders = { 0 };
+    bool ok = folders_read(&folders, settings->state_path)
+        || acme_fail_memory(err);
 
     for (size_t i = 0; i < settings->cert_count; i++) {
         free(settings->certs[i].folder);
         settings->certs[i].folder = NULL;
     }
-    for (int claim = SAME_ENTRY; ok && claim < CLAIMS; claim++) {
+    for (int claim = 0; ok && claim < CLAIMS; claim++) {
         for (size_t i = 0; ok && i < settings->cert_count; i++) {
-            struct acme_settings_cert *cert = &settings->certs[i];
-
-            if (cert->folder != NULL) {
-                continue;
+            if (settings->certs[i].folder == NULL) {
+                ok = try_claim(settings, &settings->certs[i], &folders, claim,
+                    err);
             }
-            acme_buffer_clear(&wanted);
-            ok = acme_store_entry(settings, cert, &wanted)
-                || acme_fail_memory(err);
-            ok = ok && try_claim(settings, cert, claim,
-                acme_buffer_text(&wanted), err);
         }
     }
-    acme_buffer_free(&wanted);
+    for (size_t i = 0; ok && i < settings->cert_count; i++) {
+        ok = settings->certs[i].folder != NULL
+            || take_new(settings, &settings->certs[i], &folders, err);
+    }
+    folders_free(&folders);
     return ok;
 }

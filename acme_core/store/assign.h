@@ -1,12 +1,13 @@
 /*
  * Which folder of the store belongs to which certificate of the configuration.
  *
- * A folder is called after the certificate's first name, with -2, -3 ... when
- * another certificate begins with the same name. What a folder is for is
- * written into it (certs/<folder>/entry), so that the order of the
- * configuration never changes it and a changed list of names keeps it:
- * first those whose entry matches exactly, then those with the same names,
- * then, by ordinal, whatever folder of that first name is not taken.
+ * A new folder is called after the certificate's first name, with -2, -3 ...
+ * when another certificate began with the same name. What a folder is for is
+ * written into it (certs/<folder>/entry), so that the order of servers and
+ * names never changes it and a changed list of names keeps it: first those
+ * whose entry matches exactly, then those with the same names, then, by
+ * ordinal, the folders of that first name, then the one with the most names in
+ * common, and for what is left a new folder.
  */
 
 #ifndef ACME_STORE_ASSIGN_H

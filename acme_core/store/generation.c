@@ -25,7 +25,12 @@
 #define META_FILE "meta.json"
 #define ENTRY_FILE "entry"
 
-enum { KEPT = 3, YOUNG_S = 3600, NUMBERS_MAX = 1000 };
+enum {
+    KEPT = 3,
+    YOUNG_S = 3600,
+    NUMBERS_MAX = 1000,
+    FOLDERS_SIZE_MAX = 64 * 1024 * 1024
+};
 
 /* ---- numbers */
 
@@ -301,6 +306,70 @@ acme_store_live_read(const char *state_path, const char *folder,
         number);
     return (len > 0 && (size_t) len < path_size)
         || acme_fail(err, ACME_LOCAL, "acme_state_path is too long");
+}
+
+static int
+by_text(const void *a, const void *b)
+{
+    return strcmp(*(char *const *) a, *(char *const *) b);
+}
+
+/* The pointers and behind them the names, which come one after another. */
+static char **
+block_of(const char *names, size_t len, size_t count)
+{
+    char **block = malloc((count + 1) * sizeof(*block) + len);
+    char *name;
+
+    if (block == NULL) {
+        return NULL;
+    }
+    name = (char *) (block + count + 1);
+    if (len > 0) {
+        memcpy(name, names, len);
+    }
+    for (size_t i = 0; i < count; i++) {
+        block[i] = name;
+        name += strlen(name) + 1;
+    }
+    block[count] = NULL;
+    qsort(block, count, sizeof(*block), by_text);
+    return block;
+}
+
+char **
+acme_store_folders(const char *state_path)
+{
+    struct acme_buffer names = ACME_BUFFER(FOLDERS_SIZE_MAX);
+    struct acme_error ignored;
+    int state_fd = acme_path_open_state(state_path, &ignored);
+    int fd = state_fd >= 0 ? acme_path_open(state_fd, "certs", &ignored) : -1;
+    DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
+    struct dirent *entry;
+    size_t count = 0;
+    char **block = NULL;
+    bool ok = true;
+
+    while (ok && dir != NULL && (entry = readdir(dir)) != NULL) {
+        if (entry->d_name[0] != '.') {
+            ok = acme_buffer_add(&names, entry->d_name,
+                strlen(entry->d_name) + 1);
+            count++;
+        }
+    }
+    if (ok) {
+        block = block_of(acme_buffer_text(&names), names.len, count);
+    }
+    if (dir != NULL) {
+        closedir(dir);
+    } else if (fd >= 0) {
+        close(fd);
+    }
+    if (state_fd >= 0) {
+        close(state_fd);
+    }
+    acme_buffer_free(&names);
+    return block;
 }
 
 bool

@@ -76,8 +76,7 @@ make_path(const char *state_path, struct acme_error *err)
             return false;
         }
         if (!acme_durable_mkdir(AT_FDCWD, path, mode, err)) {
-            return acme_while(err, "acme_state_path (under systemd it needs "
-                "StateDirectory= or ReadWritePaths=)");
+            return acme_while(err, "acme_state_path");
         }
         if (slash == NULL) {
             return true;

@@ -119,6 +119,12 @@ bool acme_store_live_read(const char *state_path, const char *folder,
     char *path_out, size_t path_size, struct acme_buffer *chain_pem,
     struct acme_buffer *key_pem, struct acme_error *err);
 
+/*
+ * The folders of certs/, sorted, in one NULL-terminated block: free the block.
+ * Without a store that can be read there are none. NULL when memory ends.
+ */
+char **acme_store_folders(const char *state_path);
+
 /* certs/<folder>/entry; ENOENT when the folder is free. */
 bool acme_store_entry_read(const char *state_path, const char *folder,
     struct acme_buffer *entry, struct acme_error *err);

@@ -206,6 +206,17 @@ sub acme_log {
     return join "\n", grep { /acme:/ } split /\n/, $self->log;
 }
 
+# Is there a keeper, and does it leave the CA alone for a while? An agent is
+# started when there is something to order.
+sub idle {
+    my ($self) = @_;
+
+    $self->helper('keeper') or return 0;
+    sleep 3;
+    my @keepers = $self->helpers('keeper');
+    return @keepers == 1;
+}
+
 # Wait for a line of ours; returns it, or nothing.
 sub says {
     my ($self, $pattern) = @_;

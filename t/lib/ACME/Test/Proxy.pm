@@ -126,8 +126,8 @@ sub _speak_https {
         }
         my ($status) = $reply =~ /^HTTP\S+ (\d+)/;
         _note("$method $path $status");
-        _note("token $1") if $reply
-            =~ /"type":\s*"http-01"[^}]*"token":\s*"([^"]+)"/;
+        _note("token $1") if $reply =~ /\{([^{}]*"http-01"[^{}]*)\}/
+            && $1 =~ /"token":\s*"([^"]+)"/;
         print $client $reply or return;
     }
 }

@@ -1,0 +1,81 @@
+#!/usr/bin/perl
+
+# Tests for the order of names: a certificate is its set of names. A name put
+# first, taken from the front or moved never takes a certificate out of
+# service, and orders something only when a name is new.
+
+use strict;
+use warnings;
+
+use FindBin;
+use lib "$FindBin::Bin/lib";
+use ACME::Test;
+
+my $t = ACME::Test->new;
+my $ca = $t->pebble;
+my $nginx = $t->nginx(ca => $ca, servers => servers('one.test two.test',
+    'other.test'));
+$nginx->start;
+my $first = $nginx->issued('one.test');
+my $other = $nginx->issued('other.test');
+$ca->judge(2);
+
+# Moved.
+$nginx->reload(servers => servers('other.test', 'two.test one.test'));
+ok($nginx->idle, 'names and servers in another order');
+is($ca->orders, 2, 'no order');
+serves($first, qw(one.test two.test));
+serves($other, 'other.test');
+
+# A name in front that cannot be validated.
+$t->dns_address('new.test', '127.0.0.9');
+$nginx->reload(servers => servers('new.test two.test one.test',
+    'other.test'));
+my $line = $nginx->says(qr/validation of new\.test failed/);
+like($line, qr/the present certificate stays in service/,
+    'a new name in front fails: the log says what is served');
+serves($first, qw(one.test two.test));
+is($ca->orders, 3, 'one order');
+
+# Mended.
+$t->dns_address('new.test', '127.0.0.1');
+$nginx->reload;
+ok(wait_for(sub { $nginx->shows('new.test')->{names}
+    eq 'new.test one.test two.test' }), 'mended: the certificate has it');
+is($ca->orders, 4, 'one more order');
+is($nginx->lives, 2, 'it is the same entry of the store');
+my $second = $nginx->shows('new.test');
+
+# The first one goes.
+$nginx->reload(servers => servers('two.test one.test', 'other.test'));
+ok($nginx->idle, 'the first name taken away');
+is($ca->orders, 4, 'no order');
+serves($second, qw(one.test two.test));
+
+# nginx is started anew.
+$nginx->stop_all;
+$nginx->start;
+serves($second, qw(one.test two.test));
+serves($other, 'other.test');
+ok($nginx->idle, 'started anew');
+is($ca->orders, 4, 'still no order');
+
+$t->done;
+
+sub serves {
+    my ($wanted, @names) = @_;
+    local $Test::Builder::Level = $Test::Builder::Level + 1;
+    is($nginx->shows($_)->{fingerprint}, $wanted->{fingerprint},
+        "$_: its certificate stays in service") for @names;
+}
+
+sub servers {
+    return join '', map { <<"END" } @_;
+    server {
+        listen 127.0.0.1:%HTTP%;
+        listen 127.0.0.1:%HTTPS% ssl;
+        server_name $_;
+        acme_domain;
+    }
+END
+}

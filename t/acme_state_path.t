@@ -1,0 +1,111 @@
+#!/usr/bin/perl
+
+# Tests for a state path that cannot be used: the server starts and serves,
+# -t passes, and the error says what to do.
+
+use strict;
+use warnings;
+
+use FindBin;
+use lib "$FindBin::Bin/lib";
+use ACME::Test;
+
+my $t = ACME::Test->new(root => 1);
+my $ca = $t->pebble;
+my $nginx = $t->nginx(ca => $ca, servers => <<'END');
+    server {
+        listen 127.0.0.1:%HTTP%;
+        listen 127.0.0.1:%HTTPS% ssl;
+        server_name example.test;
+        acme_domain;
+        return 301 https://$host$request_uri;
+    }
+END
+my $nobody = getpwnam 'nobody';
+my $issued = 0;
+
+# what, how it is made (returns the path), how it is mended, the words
+my @cases = (
+    [ 'world-writable', sub { folder('open', 0777) },
+        sub { chmod 0700, $_[0] },
+        qr/can be written by others \(mode 777\): chmod 0700 (\S+)/ ],
+    [ 'group-writable', sub { folder('group', 0770) },
+        sub { chmod 0700, $_[0] }, qr/can be written by others/ ],
+    [ 'another owner', sub { my $path = folder('foreign', 0700);
+            chown $nobody, -1, $path; $path },
+        sub { chown 0, -1, $_[0] }, qr/belongs to uid $nobody: chown it/ ],
+    [ 'a link of another user', sub { my $path = $t->path('link');
+            symlink folder('target', 0700), $path;
+            system('chown', '-h', 'nobody', $path); $path },
+        sub { system('chown', '-h', 'root', $_[0]) },
+        qr/is a symbolic link of another user/ ],
+    [ 'a plain file', sub { my $path = $t->path('file'); spew($path, '');
+            $path },
+        sub { unlink $_[0]; mkdir $_[0], 0700 }, qr/Not a directory/ ],
+);
+
+for my $case (@cases) {
+    my ($what, $make, $mend, $words) = @$case;
+    my $state = $make->();
+
+    $nginx->configure(state => $state);
+    my ($status, $text) = $nginx->nginx('-t');
+    is($status, 0, "$what: -t passes") or diag($text);
+    $nginx->start;
+    like($nginx->shows('example.test')->{issuer}, qr/ACME placeholder/,
+        "$what: the server starts and serves a placeholder");
+    my $line = $nginx->says(qr/no certificate can be obtained: /);
+    like($line, qr/\[error\] .*$words/, "$what: the error says what is wrong");
+    like($line, qr/\Q$state\E/, "$what: and where");
+    ok(!-e "$state/certs", "$what: nothing is written there");
+
+    $mend->($state);
+    $nginx->reload;
+    ok($nginx->issued('example.test'), "$what: mended, and reloaded: issued");
+    $ca->judge(++$issued);
+    $nginx->stop_all;
+    unlink $t->path('error.log');
+}
+
+# Read-only, with a certificate in it.
+my $state = $nginx->state_path;
+my (undef, $serial) = $t->run('openssl', 'x509', '-noout', '-serial', '-in',
+    "$state/live/example.test/fullchain.pem");
+SKIP: {
+    my ($status) = $t->run('mount', '--bind', $state, $state);
+    skip 'no mounts here', 6 if $status != 0;
+    ($status) = $t->run('mount', '-o', 'remount,ro,bind', $state);
+    is($status, 0, 'the state path is read-only');
+    ($status) = $nginx->nginx('-t');
+    is($status, 0, 'read-only: -t passes');
+    $nginx->start;
+    is('serial=' . $nginx->shows('example.test')->{serial} . "\n", $serial,
+        'read-only: the certificate in it is served');
+    my $line = $nginx->says(qr/no certificate can be obtained: /);
+    like($line, qr/Read-only file system/, 'the error says what is wrong');
+    like($line, qr/ReadWritePaths=/, 'and what to do');
+    $nginx->stop_all;
+    ($status) = $t->run('umount', $state);
+    is($status, 0, 'writable again');
+}
+
+# Below something that cannot be written: /proc.
+$nginx->configure(state => '/proc/acme/state');
+my ($status) = $nginx->nginx('-t');
+is($status, 0, 'a path that cannot be made: -t passes');
+$nginx->start;
+ok($nginx->says(qr/no certificate can be obtained: .*StateDirectory=/),
+    'and the error says what systemd needs');
+like($nginx->shows('example.test')->{issuer}, qr/ACME placeholder/,
+    'the server serves');
+
+$t->done;
+
+sub folder {
+    my ($name, $mode) = @_;
+    my $path = $t->path($name);
+
+    mkdir $path, 0700 or die "$path: $!";
+    chmod $mode, $path;
+    return $path;
+}

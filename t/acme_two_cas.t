@@ -1,0 +1,82 @@
+#!/usr/bin/perl
+
+# Tests for two CAs in one configuration, one for each server, with accounts,
+# roots and failures of their own.
+
+use strict;
+use warnings;
+
+use FindBin;
+use lib "$FindBin::Bin/lib";
+use ACME::Test;
+
+my $t = ACME::Test->new;
+my @cas = map { $t->pebble } 1, 2;
+my $slow = $t->proxy(to => 1, start => 0);   # nobody is there
+my $nginx = $t->nginx(ca => $cas[0], servers => <<"END")->start;
+    server {
+        listen 127.0.0.1:%HTTP%;
+        listen 127.0.0.1:%HTTPS% ssl;
+        server_name first.test;
+        acme_domain;
+    }
+    server {
+        listen 127.0.0.1:%HTTP%;
+        listen 127.0.0.1:%HTTPS% ssl;
+        server_name second.test;
+        acme_domain;
+        acme_ca @{[ $cas[1]->url ]};
+        acme_ca_certificate @{[ $cas[1]->trust ]};
+    }
+    server {
+        listen 127.0.0.1:%HTTP%;
+        listen 127.0.0.1:%HTTPS% ssl;
+        server_name third.test;
+        acme_domain;
+        acme_ca @{[ $slow->url ]};
+    }
+END
+
+my %shown = map { $_ => $nginx->issued($_) } qw(first.test second.test);
+for my $name (keys %shown) {
+    is($shown{$name}{names}, $name, "$name is issued");
+}
+isnt($shown{'first.test'}{issuer}, $shown{'second.test'}{issuer},
+    'by different CAs');
+$_->judge(1) for @cas;
+is($cas[$_]->accounts, 1, "an account at CA $_") for 0, 1;
+my @folders = glob $t->path('state/accounts/*/default/account.key');
+is(@folders, 3, 'each CA has its account key');
+my %keys = map { slurp($_) => 1 } @folders;
+is(keys %keys, 3, 'and no two are the same');
+
+ok($nginx->says(qr/ third\.test: 127\.0\.0\.1:@{[ $slow->port ]}: .*could not be reached/),
+    'a third CA that is down fails for itself');
+my $port = $cas[1]{port};
+like($nginx->acme_log, qr/ second\.test: 127\.0\.0\.1:$port: certificate obtained/,
+    'the log names the CA');
+
+# The server moves to the other CA.
+$nginx->reload(servers => <<'END');
+    server {
+        listen 127.0.0.1:%HTTP%;
+        listen 127.0.0.1:%HTTPS% ssl;
+        server_name first.test;
+        acme_domain;
+    }
+    server {
+        listen 127.0.0.1:%HTTP%;
+        listen 127.0.0.1:%HTTPS% ssl;
+        server_name second.test;
+        acme_domain;
+    }
+END
+ok(wait_for(sub {
+    $nginx->shows('second.test')->{issuer} eq $shown{'first.test'}{issuer}
+}), 'acme_ca changed: a certificate of the new CA');
+is($cas[0]->orders, 2, 'by one order there');
+is($cas[0]->accounts, 1, 'with the account that it has');
+is($nginx->shows('first.test')->{fingerprint},
+    $shown{'first.test'}{fingerprint}, 'the other certificate stays');
+
+$t->done;
