@@ -51,7 +51,7 @@ settings_of(const struct acme_scope *global)
 {
     struct acme_error err;
     struct acme_settings *settings = acme_settings_new(global,
-        DEFAULT_HELPER, &err);
+        DEFAULT_HELPER, "www-data", &err);
 
     assert_non_null(settings);
     return settings;
