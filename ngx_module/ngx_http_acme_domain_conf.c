@@ -231,6 +231,8 @@ ngx_http_acme_domain_build(ngx_conf_t *cf,
         return NGX_ERROR;
     }
 
+    amcf->read_at = ngx_time();
+
     if (!acme_store_assign(settings, &err)) {
         ngx_log_error(NGX_LOG_EMERG, cf->log, 0, "acme: %s", err.text);
         return NGX_ERROR;

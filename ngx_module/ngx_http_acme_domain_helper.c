@@ -30,6 +30,7 @@ ngx_http_acme_domain_init_module(ngx_cycle_t *cycle)
     struct acme_error                  err;
     struct acme_helper                *running;
     ngx_pool_cleanup_t                *cln;
+    struct acme_helper_options         options;
     ngx_http_acme_domain_main_conf_t  *amcf;
 
     if (ngx_test_config) {
@@ -62,7 +63,11 @@ ngx_http_acme_domain_init_module(ngx_cycle_t *cycle)
 
     ngx_http_acme_domain_describe(cycle, amcf->settings, &fd);
 
-    amcf->helper = acme_helper_start(amcf->settings, running, fd, &err);
+    options.log_fd = fd;
+    options.read_at = amcf->read_at;
+    options.child = 0;
+
+    amcf->helper = acme_helper_start(amcf->settings, running, &options, &err);
     if (amcf->helper == NULL) {
         ngx_log_error(NGX_LOG_ALERT, cycle->log, 0,
                       "acme: the helper is not running, certificates are "
@@ -98,6 +103,8 @@ ngx_http_acme_domain_describe(ngx_cycle_t *cycle,
     free(settings->log_path);
 
     settings->server = strdup("nginx/" NGINX_VERSION);
+    settings->dialect = ACME_DIALECT_NGINX;
+    settings->reload_signal = SIGHUP;
     settings->log_path = NULL;
     settings->log_level = ngx_min(cycle->log->log_level, NGX_LOG_DEBUG);
 

@@ -20,7 +20,8 @@ static ngx_int_t ngx_http_acme_domain_postconfiguration(ngx_conf_t *cf);
 
 static ngx_command_t  ngx_http_acme_domain_commands[] = {
 
-#define X(id, name, scope, min, max, arguments, otherwise, meaning)           \
+#define X(id, name, httpd_name, scope, min, max, arguments, otherwise,        \
+          meaning)                                                            \
     { ngx_string(name),                                                       \
       scope|NGX_CONF_ANY,                                                     \
       ngx_http_acme_domain_directive,                                         \

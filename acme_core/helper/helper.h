@@ -13,10 +13,10 @@ enum { ACME_FD_PARENT = 3 };
 #define ACME_TITLE_KEYGEN "acme-helper: keygen"
 
 /*
- * Start and restart keeper, agent and key makers until the server's lifetime
- * pipe closes. Returns the exit status; never 2, which nginx misreads.
- *   reloaded   the server was reloaded, not started
+ * Start and restart keeper, agent and key makers until the server is gone.
+ *   argument   as serve/spawn.h says
+ * Returns the exit status; never 2, which nginx misreads.
  */
-int acme_supervisor_run(_Bool reloaded);
+int acme_supervisor_run(const char *argument);
 
 #endif

@@ -130,17 +130,11 @@ be_keygen(const char *type)
     return 0;
 }
 
-static int
-be_supervisor(const char *argument)
-{
-    return acme_supervisor_run(strcmp(argument, ACME_ARGUMENT_RELOAD) == 0);
-}
-
 static const struct role {
     const char *title;
     int (*run)(const char *argument);
 } roles[] = {
-    { ACME_TITLE_SUPERVISOR, be_supervisor },
+    { ACME_TITLE_SUPERVISOR, acme_supervisor_run },
     { ACME_TITLE_KEEPER, be_keeper },
     { ACME_TITLE_AGENT, be_agent },
     { ACME_TITLE_KEYGEN, be_keygen },

@@ -5,7 +5,8 @@
  * agent. It parses nothing but one-byte requests of the keeper.
  *
  * Everything ends with it: children have PDEATHSIG, and it ends when the
- * server's lifetime pipe closes.
+ * server's lifetime pipe closes, or when the master has ended although some
+ * other process still holds that pipe.
  */
 
 #include "helper/helper.h"
@@ -21,6 +22,7 @@
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -40,7 +42,12 @@ static const struct child_kind {
     { ACME_ASK_KEYGEN, false, ACME_TITLE_KEYGEN },
 };
 
+enum { RELOADING_MS = 10 * 60 * 1000 };
+
 struct supervisor {
+    int signal_fd;
+    int master_fd;            /* pidfd of the master, or -1: not known */
+    int64_t reload_by_ms;     /* a reload that began must end until then, or 0 */
     int keeper_fd;            /* SEQPACKET to the keeper, or -1 */
     pid_t keeper;             /* 0: not running */
     pid_t agent;
@@ -226,16 +233,30 @@ serve_keeper(struct supervisor *self)
     }
 }
 
-/* Bytes on the lifetime pipe are reloads; its end is ours. */
+static void
+take_word(struct supervisor *self, char word)
+{
+    switch (word) {
+    case ACME_LIFE_RELOADED:
+        self->reload_by_ms = 0;
+        self->loaded_at = (long long) time(NULL);
+        answer(self, ACME_TELL_RELOAD, -1);
+        break;
+    case ACME_LIFE_RELOADING:
+        self->reload_by_ms = now_ms() + RELOADING_MS;
+        break;
+    }
+}
+
+/* What the master says of reloads; the end of the pipe is ours. */
 static bool
 server_lives(struct supervisor *self)
 {
-    char bytes[64];
-    ssize_t len = read(ACME_FD_LIFE, bytes, sizeof(bytes));
+    char words[64];
+    ssize_t len = read(ACME_FD_LIFE, words, sizeof(words));
 
-    if (len > 0) {
-        self->loaded_at = (long long) time(NULL);
-        answer(self, ACME_TELL_RELOAD, -1);
+    for (ssize_t i = 0; i < len; i++) {
+        take_word(self, words[i]);
     }
     return len > 0 || (len < 0 && (errno == EAGAIN || errno == EINTR));
 }
@@ -258,32 +279,51 @@ watch_children(void)
     return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
-static void
-loop(struct supervisor *self, int signal_fd)
+/* Milliseconds until something is to be done, -1 = nothing. */
+static int
+time_to_wait(const struct supervisor *self)
 {
+    int64_t wake_ms = INT64_MAX;
+    int64_t left;
+
+    if (self->keeper == 0) {
+        wake_ms = self->keeper_start_ms;
+    }
+    if (self->reload_by_ms > 0 && self->reload_by_ms < wake_ms) {
+        wake_ms = self->reload_by_ms;
+    }
+    if (wake_ms == INT64_MAX) {
+        return -1;
+    }
+    left = wake_ms - now_ms();
+    return left > 0 ? (int) left : 0;
+}
+
+static void
+loop(struct supervisor *self)
+{
+    enum { LIFE, MASTER, SIGNALS, KEEPER, FDS };
+
     for (;;) {
-        struct pollfd fds[] = {
-            { ACME_FD_LIFE, POLLIN, 0 },
-            { signal_fd, POLLIN, 0 },
-            { self->keeper_fd, POLLIN, 0 },
+        struct pollfd fds[FDS] = {
+            [LIFE] = { ACME_FD_LIFE, POLLIN, 0 },
+            [MASTER] = { self->master_fd, POLLIN, 0 },
+            [SIGNALS] = { self->signal_fd, POLLIN, 0 },
+            [KEEPER] = { self->keeper_fd, POLLIN, 0 },
         };
         struct signalfd_siginfo info;
-        int timeout = -1;
 
-        if (self->keeper == 0) {
-            int64_t left = self->keeper_start_ms - now_ms();
-
-            timeout = left > 0 ? (int) left : 0;
-        }
-        if (poll(fds, 3, timeout) < 0 && errno != EINTR) {
+        if (poll(fds, FDS, time_to_wait(self)) < 0 && errno != EINTR) {
             return;
         }
-        if (fds[0].revents != 0 && !server_lives(self)) {
+        if ((fds[LIFE].revents != 0 && !server_lives(self))
+            || fds[MASTER].revents != 0
+            || (self->reload_by_ms > 0 && now_ms() >= self->reload_by_ms)) {
             return;
         }
-        while (read(signal_fd, &info, sizeof(info)) > 0) {
+        while (read(self->signal_fd, &info, sizeof(info)) > 0) {
         }
-        if (self->keeper_fd >= 0 && fds[2].revents != 0) {
+        if (self->keeper_fd >= 0 && fds[KEEPER].revents != 0) {
             serve_keeper(self);
         }
         reap(self);
@@ -294,24 +334,27 @@ loop(struct supervisor *self, int signal_fd)
 }
 
 int
-acme_supervisor_run(bool reloaded)
+acme_supervisor_run(const char *argument)
 {
-    struct supervisor self = { .keeper_fd = -1, .reloaded = reloaded };
+    struct supervisor self = { .master_fd = -1, .keeper_fd = -1,
+        .loaded_at = strtoll(argument, NULL, 10),
+        .reloaded = strstr(argument, ACME_ARGUMENT_RELOAD) != NULL };
     struct stat life;
-    int signal_fd;
 
     if (fstat(ACME_FD_LIFE, &life) != 0 || !S_ISFIFO(life.st_mode)) {
         fprintf(stderr, "acme-helper is started by the web server\n");
         return 1;
     }
     self.life_inode = life.st_ino;
-    self.loaded_at = (long long) time(NULL);
     fcntl(ACME_FD_LIFE, F_SETFL, O_NONBLOCK);
     prctl(PR_SET_CHILD_SUBREAPER, 1);
-    signal_fd = watch_children();
-    if (signal_fd < 0) {
+    if (strstr(argument, ACME_ARGUMENT_CHILD) != NULL) {
+        self.master_fd = (int) syscall(SYS_pidfd_open, getppid(), 0);
+    }
+    self.signal_fd = watch_children();
+    if (self.signal_fd < 0) {
         return 1;
     }
-    loop(&self, signal_fd);
+    loop(&self);
     return 0;
 }

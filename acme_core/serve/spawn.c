@@ -33,6 +33,7 @@ struct shared_page {
 
 struct acme_helper {
     unsigned references;
+    pid_t pid;                   /* of a child of ours, or 0 */
     int life_fd;                 /* write end; -1 in workers */
     char *state_path;
     struct acme_buffer wire;
@@ -89,6 +90,7 @@ page_release(struct shared_page *page)
 
 struct start {
     const char *path;
+    bool child;
     char *argv[3];
     char *environment[ENVIRONMENT_MAX];
     int fds[ACME_FD_PAGE + 1];   /* what becomes descriptor 0, 1, 2 ... */
@@ -144,9 +146,9 @@ run(struct start *start)
 {
     int sys;
 
-    /* two forks: nobody's child, in a session of its own */
+    /* in a session of its own; two forks make it nobody's child */
     setsid();
-    if (fork() != 0) {
+    if (!start->child && fork() != 0) {
         _exit(0);
     }
     reset_signals();
@@ -185,7 +187,7 @@ choose_environment(struct start *start)
 }
 
 static bool
-fork_helper(struct start *start, struct acme_error *err)
+fork_helper(struct start *start, pid_t *pid_out, struct acme_error *err)
 {
     int status[2];
     int sys = 0;
@@ -205,17 +207,19 @@ fork_helper(struct start *start, struct acme_error *err)
         close(status[0]);
         return acme_fail_sys(err, "fork");
     }
-    /* a server without a master may have reaped it already */
-    while (waitpid(pid, NULL, 0) < 0 && errno == EINTR) {
-    }
     do {
         len = read(status[0], &sys, sizeof(sys));
     } while (len < 0 && errno == EINTR);
     close(status[0]);
+    /* a server without a master may have reaped it already */
+    while ((!start->child || len == sizeof(sys))
+        && waitpid(pid, NULL, 0) < 0 && errno == EINTR) {
+    }
     if (len == sizeof(sys)) {
         errno = sys;
         return acme_fail_sys(err, "starting %s", start->path);
     }
+    *pid_out = start->child ? pid : 0;
     return true;
 }
 
@@ -240,11 +244,12 @@ settings_file(struct acme_bytes wire, struct acme_error *err)
 }
 
 static bool
-launch(struct acme_helper *helper, const char *path, bool reload, int log_fd,
-    struct acme_error *err)
+launch(struct acme_helper *helper, const char *path, bool reload,
+    const struct acme_helper_options *options, struct acme_error *err)
 {
-    struct start start = { .path = path, .argv = { (char *) TITLE,
-        reload ? (char *) ACME_ARGUMENT_RELOAD : NULL } };
+    char argument[64];
+    struct start start = { .path = path, .child = options->child,
+        .argv = { (char *) TITLE, argument } };
     int life[2] = { -1, -1 };
     int null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
     int settings_fd = settings_file(acme_buffer_bytes(&helper->wire), err);
@@ -261,13 +266,16 @@ launch(struct acme_helper *helper, const char *path, bool reload, int log_fd,
         acme_fail_sys(err, "pipe");
         goto out;
     }
+    snprintf(argument, sizeof(argument), "%lld%s%s",
+        (long long) options->read_at, reload ? " " ACME_ARGUMENT_RELOAD : "",
+        options->child ? " " ACME_ARGUMENT_CHILD : "");
     start.fds[0] = start.fds[1] = null_fd;
-    start.fds[ACME_FD_LOG] = log_fd >= 0 ? log_fd : null_fd;
+    start.fds[ACME_FD_LOG] = options->log_fd >= 0 ? options->log_fd : null_fd;
     start.fds[ACME_FD_LIFE] = life[0];
     start.fds[ACME_FD_SETTINGS] = settings_fd;
     start.fds[ACME_FD_PAGE] = helper->page->fd;
     choose_environment(&start);
-    ok = fork_helper(&start, err);
+    ok = fork_helper(&start, &helper->pid, err);
     if (ok) {
         fcntl(life[1], F_SETFL, O_NONBLOCK);
         helper->life_fd = life[1];
@@ -298,6 +306,12 @@ is_alive(const struct acme_helper *helper)
     struct pollfd life = { helper->life_fd, 0, 0 };
 
     return helper->life_fd >= 0 && poll(&life, 1, 0) == 0;
+}
+
+static void
+say(const struct acme_helper *helper, char word)
+{
+    (void) !write(helper->life_fd, &word, 1);
 }
 
 static void
@@ -352,7 +366,8 @@ helper_new(const struct acme_settings *settings, struct acme_helper *running,
 
 struct acme_helper *
 acme_helper_start(const struct acme_settings *settings,
-    struct acme_helper *running, int log_fd, struct acme_error *err)
+    struct acme_helper *running, const struct acme_helper_options *options,
+    struct acme_error *err)
 {
     struct acme_helper *helper = helper_new(settings, running, err);
 
@@ -364,14 +379,26 @@ acme_helper_start(const struct acme_settings *settings,
             acme_buffer_bytes(&helper->wire))) {
         helper_free(helper);
         running->references++;
-        (void) !write(running->life_fd, "r", 1);
+        say(running, ACME_LIFE_RELOADED);
         return running;
     }
-    if (!launch(helper, settings->helper, running != NULL, log_fd, err)) {
+    if (!launch(helper, settings->helper, running != NULL, options, err)) {
         helper_free(helper);
         return NULL;
     }
     return helper;
+}
+
+void
+acme_helper_reloading(struct acme_helper *helper)
+{
+    say(helper, ACME_LIFE_RELOADING);
+}
+
+pid_t
+acme_helper_pid(const struct acme_helper *helper)
+{
+    return helper->pid;
 }
 
 const struct acme_page *

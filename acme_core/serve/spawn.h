@@ -8,6 +8,7 @@
 #define ACME_SERVE_SPAWN_H
 
 #include <stdbool.h>
+#include <sys/types.h>
 
 #include "base/error.h"
 #include "page/page.h"
@@ -24,21 +25,49 @@ enum {
     ACME_FD_PAGE = 5       /* memfd: the shared page */
 };
 
-/* The argument of a helper that a reload started. */
-#define ACME_ARGUMENT_RELOAD "reload"
+/*
+ * The argument of a helper: when the server began to read its configuration
+ * (unix seconds), then these words where they apply.
+ */
+#define ACME_ARGUMENT_RELOAD "reload"   /* a reload started it */
+#define ACME_ARGUMENT_CHILD "child"     /* its parent is the server's master */
+
+/* Bytes on the lifetime pipe. */
+enum {
+    ACME_LIFE_RELOADED = 'r',
+    ACME_LIFE_RELOADING = 'c'
+};
 
 struct acme_helper;   /* refcounted: one reference a server configuration */
+
+struct acme_helper_options {
+    int log_fd;        /* where its log lines go */
+    int64_t read_at;   /* unix seconds, before the certificates were looked
+                          up: one that is newer is not served yet */
+    bool child;        /* it is to be a child of ours, whose end we wait for,
+                          and not nobody's */
+};
 
 /*
  * A helper for these settings. When `running` (may be NULL) was started with
  * equal settings and still lives, it is told of the reload ('r' on the pipe)
  * and gets one more reference; else a new one is started on running's page (or
  * on a new page) and waits for the store until the old one has ended.
- *   log_fd   where its log lines go
  * Errors: ACME_LOCAL when it cannot be started; never fatal to a server.
  */
 struct acme_helper *acme_helper_start(const struct acme_settings *settings,
-    struct acme_helper *running, int log_fd, struct acme_error *err);
+    struct acme_helper *running, const struct acme_helper_options *options,
+    struct acme_error *err);
+
+/* The pid of one that was started as a child, else 0. */
+pid_t acme_helper_pid(const struct acme_helper *helper);
+
+/*
+ * For a server that forgets its old configuration before it reads the new
+ * one: the helper goes on, and ends by itself when acme_helper_start does not
+ * follow within 10 minutes.
+ */
+void acme_helper_reloading(struct acme_helper *helper);
 
 /* The read-only page of this helper; borrowed. */
 const struct acme_page *acme_helper_page(const struct acme_helper *helper);

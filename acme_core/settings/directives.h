@@ -1,9 +1,10 @@
 /*
  * THE table of directives. nginx's ngx_command_t array, httpd's command_rec
  * array, the checks, the error texts and the reference in the README come
- * from here. nginx's acme_foo_bar is httpd's AcmeFooBar.
+ * from here. nginx's acme_foo_bar is httpd's AcmeFooBar. Texts of ours use
+ * nginx's spelling; spelling.h turns it into the other one.
  *
- * X(id, name, scope, min, max, arguments, default, meaning)
+ * X(id, name, httpd_name, scope, min, max, arguments, default, meaning)
  *   scope     GLOBAL: http{} / main server; SERVER: server{} / vhost;
  *             BOTH: inherited from the first to the second
  *   min, max  number of arguments
@@ -13,44 +14,44 @@
 #define ACME_SETTINGS_DIRECTIVES_H
 
 #define ACME_DIRECTIVES(X)                                                  \
-    X(DOMAIN, "acme_domain", SERVER, 0, 100,                                \
+    X(DOMAIN, "acme_domain", "AcmeDomain", SERVER, 0, 100,                  \
         "[name ...]", "the names of the server",                            \
         "Get and keep a certificate for these names and serve it here; no " \
         "ssl_certificate lines.")                                           \
-    X(CA, "acme_ca", BOTH, 1, 1,                                            \
+    X(CA, "acme_ca", "AcmeCA", BOTH, 1, 1,                                  \
         "name | URL", "letsencrypt",                                        \
         "The certificate authority: letsencrypt, letsencrypt-staging, or "  \
         "the https URL of an ACME directory.")                              \
-    X(ACCEPT_TERMS, "acme_accept_terms", GLOBAL, 1, 1,                      \
+    X(ACCEPT_TERMS, "acme_accept_terms", "AcmeAcceptTerms", GLOBAL, 1, 1,   \
         "on | off", "off",                                                  \
         "You have read the CA's terms of service and agree to them. "       \
         "Required.")                                                        \
-    X(CONTACT, "acme_contact", GLOBAL, 1, 10,                               \
+    X(CONTACT, "acme_contact", "AcmeContact", GLOBAL, 1, 10,                \
         "mail | URL ...", "none",                                           \
         "Where the CA may reach you, as mail address or mailto: URL.")      \
-    X(CA_CERTIFICATE, "acme_ca_certificate", BOTH, 1, 1,                    \
+    X(CA_CERTIFICATE, "acme_ca_certificate", "AcmeCACertificate", BOTH, 1, 1,\
         "file", "the system's bundle",                                      \
         "PEM file with the roots to trust for the CA's own HTTPS.")         \
-    X(KEY, "acme_key", BOTH, 1, 1,                                          \
+    X(KEY, "acme_key", "AcmeKey", BOTH, 1, 1,                               \
         "type", "ecdsa:256",                                                \
         "Type of the certificate's key: ecdsa:256, ecdsa:384, rsa:2048, "   \
         "rsa:3072, rsa:4096.")                                              \
-    X(RELOAD, "acme_reload", GLOBAL, 1, 2,                                  \
+    X(RELOAD, "acme_reload", "AcmeReload", GLOBAL, 1, 2,                    \
         "graceful [delay=time] | off", "graceful delay=10s",                \
         "How a new certificate goes live: by a graceful reload, where "     \
         "several certificates within the delay are one reload, or not.")    \
-    X(PORT_MAP, "acme_port_map", GLOBAL, 1, 2,                              \
+    X(PORT_MAP, "acme_port_map", "AcmePortMap", GLOBAL, 1, 2,               \
         "80:port 443:port", "80:80 443:443",                                \
         "The port on which this server gets what the world sends to port "  \
         "80 or 443, where a firewall or container forwards it.")            \
-    X(STATE_PATH, "acme_state_path", GLOBAL, 1, 1,                          \
+    X(STATE_PATH, "acme_state_path", "AcmeStatePath", GLOBAL, 1, 1,         \
         "directory", "/var/lib/acme",                                       \
         "Where accounts, keys and certificates are kept.")                  \
-    X(USER, "acme_user", GLOBAL, 1, 1,                                      \
+    X(USER, "acme_user", "AcmeUser", GLOBAL, 1, 1,                          \
         "name", "_acme, else nobody, else daemon",                          \
         "The user as whom the process that talks to the CA runs; never "    \
         "the one of the server's workers.")                                 \
-    X(HELPER, "acme_helper", GLOBAL, 1, 1,                                  \
+    X(HELPER, "acme_helper", "AcmeHelper", GLOBAL, 1, 1,                    \
         "file", "acme-helper where make install puts it",                   \
         "The helper program that obtains the certificates.")
 

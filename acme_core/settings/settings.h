@@ -21,9 +21,10 @@
 #include "base/error.h"
 #include "crypto/key.h"
 #include "settings/directives.h"
+#include "settings/spelling.h"
 
 enum acme_directive {
-#define X(id, name, scope, min, max, arguments, otherwise, meaning) \
+#define X(id, name, httpd_name, scope, min, max, arguments, otherwise, meaning) \
     ACME_DIRECTIVE_##id,
     ACME_DIRECTIVES(X)
 #undef X
@@ -38,6 +39,7 @@ enum acme_directive_scope {
 
 struct acme_directive_info {
     const char *name;       /* nginx's spelling */
+    const char *httpd_name;
     enum acme_directive_scope scope;
     unsigned min, max;
     const char *arguments, *otherwise, *meaning;
@@ -86,7 +88,8 @@ struct acme_settings_cert {
     enum acme_key_type key_type;
     size_t ca;            /* index into cas */
     char *folder;         /* in the store; set by acme_store_assign */
-    char *where;          /* file:line of the first acme_domain of it */
+    char *where;          /* file:line of the first acme_domain of it; not
+                             in the wire form: lines move */
 };
 
 struct acme_settings {
@@ -107,9 +110,15 @@ struct acme_settings {
     size_t cert_count;
 
     /* facts about the server, set by the adapter */
-    char *server;         /* "nginx/1.22.1": User-Agent and log format */
+    char *server;         /* "nginx/1.22.1", "Apache/2.4.71": User-Agent */
+    enum acme_dialect dialect;  /* of log lines and directives in them */
     char *log_path;       /* error log to reopen after rotation, or NULL */
+    unsigned log_id;      /* 9 digits that change when a log without a path
+                             (a pipe) is another one, or 0 */
     int log_level;        /* enum acme_log_level */
+    int reload_signal;    /* what makes the master reload gracefully */
+    bool check_first;     /* a broken configuration would end a reload badly:
+                             the server's own check (-t) must pass before */
 };
 
 /*

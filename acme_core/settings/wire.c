@@ -12,10 +12,10 @@
 
 #include "settings/name.h"
 
-#define VERSION "acme-settings 1"
+#define VERSION "acme-settings 2"
 
 enum { CAS_MAX = 1000, CERTS_MAX = 100000, CONTACTS_MAX = 10,
-    TEXT_MAX = 4096 };
+    TEXT_MAX = 4096, LOG_ID_MAX = 999999999 };
 
 /* ---- writing */
 
@@ -64,8 +64,7 @@ put_cert(struct acme_buffer *wire, const struct acme_settings_cert *cert)
 {
     return put_texts(wire, cert->names, cert->name_count)
         && put(wire, acme_key_type_name(cert->key_type))
-        && put_number(wire, cert->ca) && put_optional(wire, cert->folder)
-        && put_optional(wire, cert->where);
+        && put_number(wire, cert->ca) && put_optional(wire, cert->folder);
 }
 
 static bool
@@ -80,8 +79,12 @@ put_all(const struct acme_settings *settings, struct acme_buffer *wire)
         && put_number(wire, settings->reload)
         && put_number(wire, settings->reload_delay_s)
         && put_optional(wire, settings->server)
+        && put_number(wire, settings->dialect)
         && put_optional(wire, settings->log_path)
+        && put_number(wire, settings->log_id)
         && put_number(wire, (unsigned long) settings->log_level)
+        && put_number(wire, (unsigned long) settings->reload_signal)
+        && put_number(wire, settings->check_first)
         && put_number(wire, settings->ca_count);
 
     for (size_t i = 0; ok && i < settings->ca_count; i++) {
@@ -215,7 +218,6 @@ get_cert(struct reader *reader, const struct acme_settings *settings,
     cert->key_type = acme_key_type_of(get(reader));
     cert->ca = get_number(reader, CAS_MAX);
     cert->folder = get_optional(reader);
-    cert->where = get_optional(reader);
     if (cert->name_count == 0 || cert->key_type == ACME_KEY_NONE
         || cert->ca >= settings->ca_count || cert->folder == NULL) {
         reader->broken = true;
@@ -254,8 +256,13 @@ get_all(struct reader *reader, struct acme_settings *settings)
     settings->reload = get_number(reader, 1);
     settings->reload_delay_s = (unsigned) get_number(reader, 3600);
     settings->server = get_optional(reader);
+    settings->dialect = (enum acme_dialect) get_number(reader,
+        ACME_DIALECT_HTTPD);
     settings->log_path = get_optional(reader);
+    settings->log_id = (unsigned) get_number(reader, LOG_ID_MAX);
     settings->log_level = (int) get_number(reader, 100);
+    settings->reload_signal = (int) get_number(reader, 64);
+    settings->check_first = get_number(reader, 1);
     get_cas(reader, settings);
     get_certs(reader, settings);
 }

@@ -143,12 +143,21 @@ expect_line(struct scene *scene, const char *line)
     }
 }
 
+static const struct acme_helper_options *
+options_of(const struct scene *scene)
+{
+    static struct acme_helper_options options = { .read_at = 1700000000 };
+
+    options.log_fd = scene->log_fd;
+    return &options;
+}
+
 static struct acme_helper *
 start(struct scene *scene, struct acme_helper *running)
 {
     struct acme_error err = { 0 };
     struct acme_helper *helper = acme_helper_start(&scene->settings, running,
-        scene->log_fd, &err);
+        options_of(scene), &err);
 
     if (helper == NULL) {
         fail_msg("%s", err.text);
@@ -346,8 +355,8 @@ one_that_cannot_be_started_is_an_error_with_its_path(void **state)
                 strlen(rows[i].content)), strlen(rows[i].content));
             close(fd);
         }
-        if (acme_helper_start(&scene->settings, NULL, scene->log_fd, &err)
-            != NULL) {
+        if (acme_helper_start(&scene->settings, NULL, options_of(scene),
+            &err) != NULL) {
             fail_msg("%s was started", rows[i].what);
         }
         assert_int_equal(err.verdict, ACME_LOCAL);
@@ -367,8 +376,8 @@ a_start_that_fails_leaves_the_running_one_alone(void **state)
 
     wait_for(scene, "ready", 1);
     scene->settings.helper = (char *) "/nowhere/helper";
-    assert_null(acme_helper_start(&scene->settings, helper, scene->log_fd,
-        &err));
+    assert_null(acme_helper_start(&scene->settings, helper,
+        options_of(scene), &err));
     scene->settings.helper = scene->helper;
     assert_ptr_equal(start(scene, helper), helper);
     wait_for(scene, "got r", 1);
