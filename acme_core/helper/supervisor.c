@@ -47,7 +47,7 @@ enum { RELOADING_MS = 10 * 60 * 1000 };
 struct supervisor {
     int signal_fd;
     int master_fd;            /* pidfd of the master, or -1: not known */
-    int64_t reload_by_ms;     /* a reload that began must end until then, or 0 */
+    int64_t reload_by_ms;     /* a reload that began must end then, or 0 */
     int keeper_fd;            /* SEQPACKET to the keeper, or -1 */
     pid_t keeper;             /* 0: not running */
     pid_t agent;

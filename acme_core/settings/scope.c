@@ -13,8 +13,8 @@
 
 const struct acme_directive_info
     acme_directive_infos[ACME_DIRECTIVE_COUNT] = {
-#define X(id, name, httpd_name, scope, min, max, arguments, otherwise, meaning) \
-    { name, httpd_name, scope, min, max, arguments, otherwise, meaning },
+#define X(id, name, httpd, scope, min, max, arguments, otherwise, meaning) \
+    { name, httpd, scope, min, max, arguments, otherwise, meaning },
     ACME_DIRECTIVES(X)
 #undef X
 };

@@ -24,7 +24,7 @@
 #include "settings/spelling.h"
 
 enum acme_directive {
-#define X(id, name, httpd_name, scope, min, max, arguments, otherwise, meaning) \
+#define X(id, name, httpd, scope, min, max, arguments, otherwise, meaning) \
     ACME_DIRECTIVE_##id,
     ACME_DIRECTIVES(X)
 #undef X
