@@ -9,6 +9,8 @@
 #include <string.h>
 #include <time.h>
 
+#define END_OF_9999 INT64_C(253402300799)
+
 enum { TEXT_MAX = 64 };
 
 static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
@@ -148,7 +150,7 @@ acme_time_read(struct acme_bytes text, int64_t *at_out)
         return false;
     }
     *at_out -= offset;
-    return *at_out >= 0;
+    return *at_out >= 0 && *at_out <= END_OF_9999;
 }
 
 static bool
