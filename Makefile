@@ -37,6 +37,7 @@ objects = $(patsubst acme_core/%.c,$(BUILD)/$(1)/%.o,\
 	$(foreach f,$(2),$(call sources,$(f))))
 
 .PHONY: all clean helper helper-asan helper-clang unit fuzz
+.SECONDARY:
 all: helper module
 
 # ---- objects in three builds: release, asan (gcc), clang (fuzzing)
@@ -82,7 +83,8 @@ unit: $(UNIT_TESTS)
 
 FUZZERS := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,\
 	$(wildcard tests/fuzz/fuzz_*.c))
-FUZZ_FOLDERS := base format crypto settings plan page store protocol ipc
+FUZZ_FOLDERS := base format crypto settings plan page store protocol ipc serve \
+	keeper
 
 $(BUILD)/fuzz/%: tests/fuzz/%.c $(call objects,clang,$(FUZZ_FOLDERS))
 	@mkdir -p $(@D)
