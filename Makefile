@@ -29,6 +29,7 @@ LINK_ipc := base format ipc
 LINK_serve := base format crypto settings page store serve
 LINK_agent := base format crypto protocol ipc agent
 LINK_keeper := base format crypto settings plan page store protocol ipc keeper
+LINK_helper := base format crypto settings helper
 HELPER_FOLDERS := $(sort $(LINK_agent) $(LINK_keeper) serve helper)
 
 sources = $(wildcard acme_core/$(1)/*.c)
@@ -70,11 +71,12 @@ UNIT_SOURCES := $(wildcard tests/unit/*/test_*.c)
 UNIT_TESTS := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(UNIT_SOURCES))
 
 define unit_rule
-$(BUILD)/unit/$(1)/%: tests/unit/$(1)/%.c $(call objects,asan,$(LINK_$(1)))
+$(BUILD)/unit/$(1)/%: tests/unit/$(1)/%.c \
+		$(filter-out %/main.o,$(call objects,asan,$(LINK_$(1))))
 	@mkdir -p $$(@D)
 	$(CC) $(BASE_CFLAGS) $(SANITIZE) $$^ $(LIBS) -lcmocka -o $$@
 endef
-$(foreach f,$(FOLDERS),$(eval $(call unit_rule,$(f))))
+$(foreach f,$(FOLDERS) helper,$(eval $(call unit_rule,$(f))))
 
 unit: $(UNIT_TESTS)
 
@@ -82,7 +84,8 @@ unit: $(UNIT_TESTS)
 
 FUZZERS := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,\
 	$(wildcard tests/fuzz/fuzz_*.c))
-FUZZ_FOLDERS := base format crypto settings plan page store protocol ipc
+FUZZ_FOLDERS := base format crypto settings plan page store protocol ipc serve \
+	keeper
 
 $(BUILD)/fuzz/%: tests/fuzz/%.c $(call objects,clang,$(FUZZ_FOLDERS))
 	@mkdir -p $(@D)

@@ -269,6 +269,32 @@ broken_members_are_left_out(void **state)
     assert_string_equal(plan.text, "");
 }
 
+static const char *const beyond[] = {
+    "9999-12-31T23:59:59-00:01", "9999-12-31T23:59:60Z",
+    "10000-01-01T00:00:00Z", "1969-12-31T23:59:59Z",
+    "1970-01-01T00:00:00+00:01",
+};
+
+static void
+times_that_could_not_be_written_again_are_left_out(void **state)
+{
+    struct acme_plan plan;
+    char json[100];
+
+    (void) state;
+    for (size_t i = 0; i < sizeof(beyond) / sizeof(beyond[0]); i++) {
+        snprintf(json, sizeof(json), "{\"failures\":2,\"failed_at\":"
+            "\"%s\"}", beyond[i]);
+        assert_true(acme_plan_read(acme_bytes_of(json), &plan));
+        if (plan.failed_at != 0) {
+            fail_msg("%s", beyond[i]);
+        }
+    }
+    assert_true(acme_plan_read(acme_bytes_of("{\"failures\":2,"
+        "\"failed_at\":\"9999-12-31T23:59:59Z\"}"), &plan));
+    assert_int_equal(plan.failed_at, INT64_C(253402300799));
+}
+
 int
 main(void)
 {
@@ -285,6 +311,7 @@ main(void)
         cmocka_unit_test(a_plan_that_does_not_fit_is_not_written),
         cmocka_unit_test(a_broken_file_is_an_empty_plan),
         cmocka_unit_test(broken_members_are_left_out),
+        cmocka_unit_test(times_that_could_not_be_written_again_are_left_out),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
