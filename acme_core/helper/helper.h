@@ -11,6 +11,7 @@ enum { ACME_FD_PARENT = 3 };
 #define ACME_TITLE_KEEPER "acme-helper: keeper"
 #define ACME_TITLE_AGENT "acme-helper: agent"
 #define ACME_TITLE_KEYGEN "acme-helper: keygen"
+#define ACME_TITLE_CHECK "acme-helper: check"
 
 /*
  * Start and restart keeper, agent and key makers until the server is gone.

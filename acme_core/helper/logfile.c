@@ -11,6 +11,8 @@
 #include <time.h>
 #include <unistd.h>
 
+enum { LINE_MAX_BYTES = 2048 };
+
 static const char *
 level_name(enum acme_log_level level)
 {
@@ -52,14 +54,42 @@ follow_rotation(const char *path)
     }
 }
 
+/* 2026/11/25 09:49:04 [notice] 123#0: ... */
+static void
+write_for_nginx(enum acme_log_level level, const struct timespec *now,
+    const char *line)
+{
+    char stamp[32];
+    struct tm tm;
+
+    localtime_r(&now->tv_sec, &tm);
+    strftime(stamp, sizeof(stamp), "%Y/%m/%d %H:%M:%S", &tm);
+    dprintf(STDERR_FILENO, "%s [%s] %d#0: %s\n", stamp, level_name(level),
+        (int) getpid(), line);
+}
+
+/* [Wed Nov 25 09:49:04.123456 2026] [acme:notice] [pid 123] ... */
+static void
+write_for_httpd(enum acme_log_level level, const struct timespec *now,
+    const char *line)
+{
+    char text[LINE_MAX_BYTES], stamp[32];
+    struct tm tm;
+
+    localtime_r(&now->tv_sec, &tm);
+    strftime(stamp, sizeof(stamp), "%a %b %d %H:%M:%S", &tm);
+    dprintf(STDERR_FILENO, "[%s.%06ld %d] [acme:%s] [pid %d] %s\n", stamp,
+        now->tv_nsec / 1000, tm.tm_year + 1900, level_name(level),
+        (int) getpid(),
+        acme_spell(ACME_DIALECT_HTTPD, line, text, sizeof(text)));
+}
+
 static void
 write_line(void *ctx, enum acme_log_level level, bool always, const char *line)
 {
     const struct acme_settings *settings = ctx;
     int limit = settings != NULL ? settings->log_level : ACME_LOG_NOTICE;
-    struct tm tm;
-    time_t now;
-    char stamp[32];
+    struct timespec now;
 
     if (!always && (int) level > limit) {
         return;
@@ -67,11 +97,12 @@ write_line(void *ctx, enum acme_log_level level, bool always, const char *line)
     if (settings != NULL && settings->log_path != NULL) {
         follow_rotation(settings->log_path);
     }
-    now = time(NULL);
-    localtime_r(&now, &tm);
-    strftime(stamp, sizeof(stamp), "%Y/%m/%d %H:%M:%S", &tm);
-    dprintf(STDERR_FILENO, "%s [%s] %d#0: %s\n", stamp, level_name(level),
-        (int) getpid(), line);
+    clock_gettime(CLOCK_REALTIME, &now);
+    if (settings == NULL || settings->dialect == ACME_DIALECT_NGINX) {
+        write_for_nginx(level, &now, line);
+    } else {
+        write_for_httpd(level, &now, line);
+    }
 }
 
 struct acme_log

@@ -1,5 +1,5 @@
 /*
- * acme-helper: one executable, four roles. The server starts the supervisor;
+ * acme-helper: one executable, five roles. The server starts the supervisor;
  * the supervisor starts the others. The first argument of exec names the role.
  */
 
@@ -15,6 +15,7 @@
 #include "helper/helper.h"
 #include "helper/logfile.h"
 #include "helper/sandbox.h"
+#include "keeper/check.h"
 #include "keeper/keeper.h"
 #include "keeper/keygen.h"
 #include "serve/spawn.h"
@@ -130,6 +131,16 @@ be_keygen(const char *type)
     return 0;
 }
 
+static int
+be_checker(const char *master)
+{
+    struct acme_log log = acme_logfile(NULL);
+    struct acme_error err;
+
+    return acme_check_run(ACME_FD_PARENT, master, &err) ? 0
+        : give_up(&log, &err);
+}
+
 static const struct role {
     const char *title;
     int (*run)(const char *argument);
@@ -138,6 +149,7 @@ static const struct role {
     { ACME_TITLE_KEEPER, be_keeper },
     { ACME_TITLE_AGENT, be_agent },
     { ACME_TITLE_KEYGEN, be_keygen },
+    { ACME_TITLE_CHECK, be_checker },
 };
 
 int

@@ -32,21 +32,27 @@
 
 extern char **environ;
 
-/* The children a keeper may ask for. `single`: the old one is ended first. */
+/*
+ * The children a keeper may ask for. `single`: the old one is ended first.
+ * `of_master`: its argument is the master's pid, which is our word.
+ */
 static const struct child_kind {
     char letter;
     bool single;
+    bool of_master;
     const char *title;
 } child_kinds[] = {
-    { ACME_ASK_AGENT, true, ACME_TITLE_AGENT },
-    { ACME_ASK_KEYGEN, false, ACME_TITLE_KEYGEN },
+    { ACME_ASK_AGENT, true, false, ACME_TITLE_AGENT },
+    { ACME_ASK_KEYGEN, false, false, ACME_TITLE_KEYGEN },
+    { ACME_ASK_CHECK, false, true, ACME_TITLE_CHECK },
 };
 
 enum { RELOADING_MS = 10 * 60 * 1000 };
 
 struct supervisor {
     int signal_fd;
-    int master_fd;            /* pidfd of the master, or -1: not known */
+    pid_t master;             /* 0: not known */
+    int master_fd;            /* its pidfd, or -1 */
     int64_t reload_by_ms;     /* a reload that began must end then, or 0 */
     int keeper_fd;            /* SEQPACKET to the keeper, or -1 */
     pid_t keeper;             /* 0: not running */
@@ -195,6 +201,33 @@ answer(const struct supervisor *self, char letter, int fd)
     (void) sendmsg(self->keeper_fd, &header, MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
+static void
+serve_request(struct supervisor *self, const struct child_kind *kind,
+    const char *argument)
+{
+    char master[16];
+    int fd = -1;
+    pid_t pid = 0;
+
+    if (kind->single && self->agent > 0) {
+        kill(self->agent, SIGKILL);
+    }
+    if (kind->of_master) {
+        snprintf(master, sizeof(master), "%d", (int) self->master);
+        argument = master;
+    }
+    if (!kind->of_master || self->master > 0) {
+        pid = start_child(kind->title, argument, false, &fd);
+    }
+    if (kind->single && pid > 0) {
+        self->agent = pid;
+    }
+    answer(self, kind->letter, fd);
+    if (fd >= 0) {
+        close(fd);
+    }
+}
+
 /* One request: a letter of the table, and the child's one argument. */
 static void
 serve_keeper(struct supervisor *self)
@@ -212,23 +245,8 @@ serve_keeper(struct supervisor *self)
     }
     request[len] = '\0';
     for (size_t i = 0; i < sizeof(child_kinds) / sizeof(*child_kinds); i++) {
-        const struct child_kind *kind = &child_kinds[i];
-        int fd = -1;
-        pid_t pid;
-
-        if (kind->letter != request[0]) {
-            continue;
-        }
-        if (kind->single && self->agent > 0) {
-            kill(self->agent, SIGKILL);
-        }
-        pid = start_child(kind->title, request + 1, false, &fd);
-        if (kind->single && pid > 0) {
-            self->agent = pid;
-        }
-        answer(self, kind->letter, fd);
-        if (fd >= 0) {
-            close(fd);
+        if (child_kinds[i].letter == request[0]) {
+            serve_request(self, &child_kinds[i], request + 1);
         }
     }
 }
@@ -349,7 +367,8 @@ acme_supervisor_run(const char *argument)
     fcntl(ACME_FD_LIFE, F_SETFL, O_NONBLOCK);
     prctl(PR_SET_CHILD_SUBREAPER, 1);
     if (strstr(argument, ACME_ARGUMENT_CHILD) != NULL) {
-        self.master_fd = (int) syscall(SYS_pidfd_open, getppid(), 0);
+        self.master = getppid();
+        self.master_fd = (int) syscall(SYS_pidfd_open, self.master, 0);
     }
     self.signal_fd = watch_children();
     if (self.signal_fd < 0) {

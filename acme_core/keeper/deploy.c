@@ -6,9 +6,22 @@
 
 #include "keeper/deploy.h"
 
-#include "keeper/master.h"
+#include <errno.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
-enum { ANSWER_S = 30, ASK_AGAIN_MAX_S = 3600, RENEWALS_APART_S = 60 };
+#include "keeper/check.h"
+#include "keeper/master.h"
+#include "keeper/supervised.h"
+
+enum {
+    ANSWER_S = 30,
+    ASK_AGAIN_MAX_S = 3600,
+    RENEWALS_APART_S = 60,
+    CHECK_S = ACME_CHECK_LIMIT_S + 30
+};
+
+static void check_failed(struct keeper *, const char *);
 
 /* No reload before this: the last one is too recent. */
 static int64_t
@@ -49,6 +62,7 @@ deploy_landed(struct keeper *keeper, bool urgent)
         gather(keeper, 1);
         break;
     case DEPLOY_GATHERING:
+    case DEPLOY_CHECKING:
         deploy->landed++;
         break;
     case DEPLOY_ASKED:
@@ -64,22 +78,32 @@ nothing_to_wait_for(const struct keeper *keeper)
     return keeper->active_count == 0 || keeper->now >= keeper->deploy.due_at;
 }
 
+/* The next time, when this one is in vain: after 30 s, 1, 2 ... 60 minutes. */
 static void
-ask(struct keeper *keeper)
+ask_again_later(struct keeper *keeper)
 {
     struct deploy *deploy = &keeper->deploy;
     int64_t pause = ANSWER_S;
-    struct acme_error err;
 
     for (unsigned i = 0; i < deploy->unanswered && pause < ASK_AGAIN_MAX_S;
          i++) {
         pause *= 2;
     }
+    deploy->due_at = keeper->now + pause;
+}
+
+static void
+signal_master(struct keeper *keeper)
+{
+    struct deploy *deploy = &keeper->deploy;
+    struct acme_error err;
+
     deploy->state = DEPLOY_ASKED;
     deploy->urgent = false;
     deploy->asked_at = keeper->now;
-    deploy->due_at = keeper->now + pause;
-    if (!master_reload(keeper->life_inode, &err)) {
+    ask_again_later(keeper);
+    if (!master_reload(keeper->life_inode, keeper->settings->reload_signal,
+            &err)) {
         acme_log_always(&keeper->log, ACME_LOG_ERROR,
             "the server could not be asked to reload: %s", err.text);
         return;
@@ -89,15 +113,101 @@ ask(struct keeper *keeper)
         deploy->landed == 1 ? "" : "s");
 }
 
+/* Reload, or first have the server check its own configuration. */
+static void
+ask(struct keeper *keeper)
+{
+    struct acme_error err;
+
+    if (!keeper->settings->check_first) {
+        signal_master(keeper);
+        return;
+    }
+    keeper->deploy.state = DEPLOY_CHECKING;
+    keeper->deploy.due_at = keeper->now + CHECK_S;
+    if (!acme_supervised_ask(keeper->supervisor_fd, ACME_ASK_CHECK, "",
+            &err)) {
+        check_failed(keeper, err.text);
+    }
+}
+
+static void
+end_check(struct deploy *deploy)
+{
+    if (deploy->check_fd >= 0) {
+        close(deploy->check_fd);
+    }
+    deploy->check_fd = -1;
+}
+
+/* A server that reloaded with this configuration would end. */
+static void
+check_failed(struct keeper *keeper, const char *why)
+{
+    struct deploy *deploy = &keeper->deploy;
+
+    end_check(deploy);
+    acme_log_always(&keeper->log, ACME_LOG_ERROR, "the server is not "
+        "reloaded, because its configuration on disk does not pass -t (%s): "
+        "new certificates are not served yet", why);
+    deploy->state = DEPLOY_ASKED;
+    ask_again_later(keeper);
+    deploy->unanswered++;
+    deploy->checked_in_vain = true;
+}
+
+void
+deploy_watch_check(struct keeper *keeper, int fd)
+{
+    if (keeper->deploy.state != DEPLOY_CHECKING) {
+        if (fd >= 0) {
+            close(fd);
+        }
+        return;
+    }
+    end_check(&keeper->deploy);
+    keeper->deploy.check_fd = fd;
+    if (fd < 0) {
+        check_failed(keeper, "the check could not be started");
+    }
+}
+
+void
+deploy_take_check(struct keeper *keeper)
+{
+    char verdict[ACME_CHECK_MAX + 1], words[ACME_CHECK_MAX + 1];
+    ssize_t len = recv(keeper->deploy.check_fd, verdict, ACME_CHECK_MAX,
+        MSG_DONTWAIT);
+
+    if (len < 0 && (errno == EAGAIN || errno == EINTR)) {
+        return;
+    }
+    if (len <= 0) {
+        check_failed(keeper, "the check ended without a verdict");
+        return;
+    }
+    verdict[len] = '\0';
+    if (verdict[0] != ACME_CHECK_PASSED) {
+        check_failed(keeper, acme_log_escape(words, sizeof(words),
+            acme_bytes_of(verdict + 1)));
+        return;
+    }
+    end_check(&keeper->deploy);
+    signal_master(keeper);
+}
+
 static void
 ask_again(struct keeper *keeper)
 {
     struct deploy *deploy = &keeper->deploy;
 
-    acme_log_always(&keeper->log, ACME_LOG_ERROR, "the server did not reload "
-        "when asked: new certificates are not served yet; hint: the "
-        "configuration on disk may not pass -t");
-    deploy->unanswered++;
+    if (!deploy->checked_in_vain) {
+        acme_log_always(&keeper->log, ACME_LOG_ERROR, "the server did not "
+            "reload when asked: new certificates are not served yet; hint: "
+            "the configuration on disk may not pass -t");
+        deploy->unanswered++;
+    }
+    deploy->checked_in_vain = false;
     deploy->landed += deploy->late;
     deploy->late = 0;
     ask(keeper);
@@ -112,6 +222,11 @@ deploy_run(struct keeper *keeper)
     case DEPLOY_GATHERING:
         if (nothing_to_wait_for(keeper) && keeper->now >= earliest(keeper)) {
             ask(keeper);
+        }
+        break;
+    case DEPLOY_CHECKING:
+        if (keeper->now >= keeper->deploy.due_at) {
+            check_failed(keeper, "the check takes too long");
         }
         break;
     case DEPLOY_ASKED:
@@ -133,6 +248,7 @@ deploy_wake_at(const struct keeper *keeper)
     case DEPLOY_GATHERING:
         return deploy->due_at > earliest(keeper) ? deploy->due_at
                                                  : earliest(keeper);
+    case DEPLOY_CHECKING:
     case DEPLOY_ASKED:
         return deploy->due_at;
     }

@@ -24,6 +24,13 @@ void deploy_landed(struct keeper *keeper, bool urgent);
  */
 void deploy_run(struct keeper *keeper);
 
+/*
+ * The check of the configuration was started (fd, taken over; -1: it could not
+ * be) / its verdict is there, or not yet.
+ */
+void deploy_watch_check(struct keeper *keeper, int fd);
+void deploy_take_check(struct keeper *keeper);
+
 /* When deploy_run wants to be called again; INT64_MAX = nothing to do. */
 int64_t deploy_wake_at(const struct keeper *keeper);
 

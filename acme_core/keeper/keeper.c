@@ -321,6 +321,9 @@ serve_supervisor(struct keeper *keeper)
         case ACME_ASK_KEYGEN:
             take_keygen(keeper, fd);
             break;
+        case ACME_ASK_CHECK:
+            deploy_watch_check(keeper, fd);
+            break;
         case ACME_TELL_RELOAD:
             take_reload(keeper);
             break;
@@ -435,7 +438,7 @@ serve_keygens(struct keeper *keeper)
 static void
 loop(struct keeper *keeper)
 {
-    enum { SUPERVISOR, AGENT, CONTROL, KEYGENS };
+    enum { SUPERVISOR, AGENT, CONTROL, CHECK, KEYGENS };
 
     for (;;) {
         struct pollfd fds[KEYGENS + ORDERS_MAX];
@@ -450,6 +453,7 @@ loop(struct keeper *keeper)
             fds[AGENT].events = acme_channel_events(keeper->agent);
         }
         fds[CONTROL] = (struct pollfd) { keeper->control_fd, POLLIN, 0 };
+        fds[CHECK] = (struct pollfd) { keeper->deploy.check_fd, POLLIN, 0 };
         for (size_t i = 0; i < keeper->active_count; i++) {
             fds[count++] = (struct pollfd) { keeper->active[i]->keygen_fd,
                 POLLIN, 0 };
@@ -468,6 +472,9 @@ loop(struct keeper *keeper)
         if (fds[CONTROL].revents != 0) {
             control_serve(keeper->control_fd, keeper->page_fd);
         }
+        if (fds[CHECK].revents != 0 && keeper->deploy.check_fd >= 0) {
+            deploy_take_check(keeper);
+        }
         serve_keygens(keeper);
     }
 }
@@ -480,7 +487,7 @@ acme_keeper_run(struct acme_settings *settings,
         .supervisor_fd = start->supervisor_fd, .control_fd = -1,
         .next_job_id = JOB_ID_FIRST, .log = *log,
         .life_inode = start->life_inode, .loaded_at = start->loaded_at,
-        .reloaded = start->reloaded };
+        .reloaded = start->reloaded, .deploy = { .check_fd = -1 } };
     struct acme_error err;
     int status = 0;
 

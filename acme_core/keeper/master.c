@@ -120,7 +120,8 @@ find_master(unsigned long long life_inode)
 }
 
 bool
-master_reload(unsigned long long life_inode, struct acme_error *err)
+master_reload(unsigned long long life_inode, int signal,
+    struct acme_error *err)
 {
     pid_t master = find_master(life_inode);
     char pid[16];
@@ -139,8 +140,9 @@ master_reload(unsigned long long life_inode, struct acme_error *err)
     snprintf(pid, sizeof(pid), "%d", (int) master);
     if (!holds_pipe(pid, life_inode)) {
         ok = acme_fail(err, ACME_LOCAL, "the master has just ended");
-    } else if (syscall(SYS_pidfd_send_signal, fd, SIGHUP, NULL, 0) != 0) {
-        ok = acme_fail_sys(err, "SIGHUP to the master %d", (int) master);
+    } else if (syscall(SYS_pidfd_send_signal, fd, signal, NULL, 0) != 0) {
+        ok = acme_fail_sys(err, "signal %d to the master %d", signal,
+            (int) master);
     }
     close(fd);
     return ok;

@@ -8,10 +8,11 @@
 #include "base/error.h"
 
 /*
- * Send SIGHUP to the master: the process that holds the write end of the
+ * Send the signal to the master: the process that holds the write end of the
  * lifetime pipe with this inode. No pid file is read: USR2 renames it, and
  * pids are reused.
  */
-bool master_reload(unsigned long long life_inode, struct acme_error *err);
+bool master_reload(unsigned long long life_inode, int signal,
+    struct acme_error *err);
 
 #endif

@@ -91,6 +91,7 @@ struct deploy {
     enum {
         DEPLOY_IDLE,        /* the server has what live/ has */
         DEPLOY_GATHERING,   /* a reload comes at .due_at or before */
+        DEPLOY_CHECKING,    /* its configuration is being checked */
         DEPLOY_ASKED        /* it was asked to reload; again at .due_at */
     } state;
     int64_t due_at;         /* unix seconds */
@@ -99,6 +100,8 @@ struct deploy {
     unsigned landed;        /* certificates for the next reload */
     unsigned late;          /* landed while a reload was under way */
     unsigned unanswered;    /* reloads asked for in vain, in a row */
+    bool checked_in_vain;   /* it is waited because a check failed */
+    int check_fd;           /* where the verdict comes, or -1 */
 };
 
 struct keeper {

@@ -408,7 +408,7 @@ static bool
 check_terms(const struct acme_settings *settings, struct acme_error *err)
 {
     return settings->accept_terms || acme_fail(err, ACME_MISCONFIG,
-        "acme_domain needs \"acme_accept_terms on;\" in the http block: by "
+        "acme_domain needs \"acme_accept_terms on;\" at the top level: by "
         "that line you agree to the terms of service of the CA (%s), which "
         "its directory %s links to", settings->cas[0].name,
         settings->cas[0].url);

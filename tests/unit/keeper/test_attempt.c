@@ -400,6 +400,10 @@ a_reload_lets_a_failing_job_try_early_every_ten_minutes(void **state)
     fail_with(scene, ACME_REFUSED, "", "no");
     assert_true(scene->job.next_at > NOW + DAY / 2);
 
+    attempt_encourage(&scene->job, &scene->keeper);
+    assert_int_equal(scene->job.next_at, NOW);
+    attempt_start(&scene->job, &scene->keeper);
+    fail_with(scene, ACME_REFUSED, "", "no");
     scene->keeper.now = NOW + 599;
     attempt_encourage(&scene->job, &scene->keeper);
     assert_true(scene->job.next_at > NOW + DAY / 2);

@@ -8,13 +8,18 @@
 
 #include <fcntl.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "keeper/check.h"
 #include "keeper/deploy.h"
 #include "keeper/master.h"
+#include "keeper/supervised.h"
 
 enum { DELAY_S = 10 };
 
@@ -23,7 +28,19 @@ struct server {
     struct acme_settings settings;
     struct keeper keeper;
     int life_fd;
+    int supervisor_fd;
+    char line[1024];           /* the last one that was logged */
 };
+
+static void
+keep_line(void *ctx, enum acme_log_level level, bool always, const char *line)
+{
+    struct server *server = ctx;
+
+    (void) level;
+    (void) always;
+    snprintf(server->line, sizeof(server->line), "%s", line);
+}
 
 static volatile sig_atomic_t reloads;
 
@@ -39,16 +56,21 @@ setup(void **state)
 {
     struct server *server = calloc(1, sizeof(*server));
     struct stat info;
-    int life[2];
+    int life[2], pair[2];
 
     assert_int_equal(pipe2(life, O_CLOEXEC), 0);
+    assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0,
+        pair), 0);
+    server->supervisor_fd = pair[1];
     assert_int_equal(fstat(life[0], &info), 0);
     server->life_fd = life[1];
     close(life[0]);
     server->settings = (struct acme_settings) { .reload = true,
-        .reload_delay_s = DELAY_S };
+        .reload_delay_s = DELAY_S, .reload_signal = SIGHUP };
     server->keeper = (struct keeper) { .settings = &server->settings,
-        .now = 1000000, .life_inode = info.st_ino };
+        .now = 1000000, .life_inode = info.st_ino,
+        .deploy = { .check_fd = -1 }, .supervisor_fd = pair[0],
+        .log = { .sink = keep_line, .ctx = server } };
     signal(SIGHUP, count_reload);
     reloads = 0;
     *state = server;
@@ -61,6 +83,8 @@ teardown(void **state)
     struct server *server = *state;
 
     close(server->life_fd);
+    close(server->supervisor_fd);
+    close(server->keeper.supervisor_fd);
     free(server);
     signal(SIGHUP, SIG_DFL);
     return 0;
@@ -182,6 +206,94 @@ a_server_that_does_not_answer_is_asked_again(void **state)
     assert_int_equal(reloads, 3);
 }
 
+/* A certificate has landed, and the supervisor was asked for a check. */
+static void
+begin_check(struct server *server)
+{
+    char asked[8];
+
+    server->settings.check_first = true;
+    deploy_landed(&server->keeper, true);
+    run_at(server, 0);
+    assert_int_equal(recv(server->supervisor_fd, asked, sizeof(asked),
+        MSG_DONTWAIT), 1);
+    assert_int_equal(asked[0], ACME_ASK_CHECK);
+    assert_int_equal(reloads, 0);
+}
+
+static void
+give_verdict(struct server *server, const char *verdict)
+{
+    int pair[2];
+
+    assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, pair), 0);
+    deploy_watch_check(&server->keeper, pair[0]);
+    deploy_take_check(&server->keeper);  /* too early: nothing */
+    assert_int_equal(server->keeper.deploy.state, DEPLOY_CHECKING);
+    assert_int_equal(send(pair[1], verdict, strlen(verdict), 0),
+        strlen(verdict));
+    close(pair[1]);
+    deploy_take_check(&server->keeper);
+    assert_int_equal(server->keeper.deploy.check_fd, -1);
+}
+
+static void
+a_server_that_asks_for_it_is_checked_first(void **state)
+{
+    struct server *server = *state;
+
+    begin_check(server);
+    give_verdict(server, "+Syntax OK");
+    assert_int_equal(reloads, 1);
+    assert_false(deploy_reloaded(&server->keeper));
+    assert_int_equal(server->keeper.deploy.state, DEPLOY_IDLE);
+}
+
+static void
+a_broken_configuration_is_never_reloaded_and_tried_again(void **state)
+{
+    struct server *server = *state;
+
+    begin_check(server);
+    give_verdict(server, "-AH00526: Syntax error on line 3\n");
+    assert_int_equal(reloads, 0);
+    assert_non_null(strstr(server->line, "AH00526: Syntax error on line 3"));
+    assert_null(strchr(server->line, '\n'));
+    run_at(server, 29);
+    assert_int_equal(server->keeper.deploy.state, DEPLOY_ASKED);
+    run_at(server, 30);
+    assert_int_equal(server->keeper.deploy.state, DEPLOY_CHECKING);
+    give_verdict(server, "+");
+    assert_int_equal(reloads, 1);
+}
+
+static void
+a_check_that_cannot_be_made_is_no_permission(void **state)
+{
+    struct server *server = *state;
+
+    begin_check(server);
+    deploy_watch_check(&server->keeper, -1);
+    assert_int_equal(server->keeper.deploy.state, DEPLOY_ASKED);
+    run_at(server, 30);
+    give_verdict(server, "");
+    assert_int_equal(server->keeper.deploy.state, DEPLOY_ASKED);
+    assert_int_equal(reloads, 0);
+}
+
+static void
+a_check_that_never_ends_is_given_up(void **state)
+{
+    struct server *server = *state;
+
+    begin_check(server);
+    run_at(server, ACME_CHECK_LIMIT_S);
+    assert_int_equal(server->keeper.deploy.state, DEPLOY_CHECKING);
+    run_at(server, ACME_CHECK_LIMIT_S + 30);
+    assert_int_equal(server->keeper.deploy.state, DEPLOY_ASKED);
+    assert_int_equal(reloads, 0);
+}
+
 static void
 an_operators_reload_is_told_apart(void **state)
 {
@@ -216,7 +328,7 @@ a_child_of_the_master_is_not_the_master(void **state)
         pause();
         _exit(0);
     }
-    assert_true(master_reload(server->keeper.life_inode, &err));
+    assert_true(master_reload(server->keeper.life_inode, SIGHUP, &err));
     assert_int_equal(reloads, 1);
     assert_int_equal(waitpid(child, &status, WNOHANG), 0);
     kill(child, SIGKILL);
@@ -230,7 +342,7 @@ without_a_master_nobody_is_signalled(void **state)
     struct acme_error err;
 
     close(server->life_fd);
-    assert_false(master_reload(server->keeper.life_inode, &err));
+    assert_false(master_reload(server->keeper.life_inode, SIGHUP, &err));
     assert_int_equal(reloads, 0);
     server->life_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
 }
@@ -248,6 +360,10 @@ main(void)
         TEST(an_urgent_certificate_takes_the_renewals_along),
         TEST(what_lands_during_a_reload_gets_another_one),
         TEST(a_server_that_does_not_answer_is_asked_again),
+        TEST(a_server_that_asks_for_it_is_checked_first),
+        TEST(a_broken_configuration_is_never_reloaded_and_tried_again),
+        TEST(a_check_that_cannot_be_made_is_no_permission),
+        TEST(a_check_that_never_ends_is_given_up),
         TEST(an_operators_reload_is_told_apart),
         TEST(nothing_is_asked_with_acme_reload_off),
         TEST(a_child_of_the_master_is_not_the_master),
