@@ -30,7 +30,7 @@ unit-list:
 	@echo $(UNIT_TESTS)
 
 fuzz-check: fuzz
-	@printf '%s\n' $(FUZZERS) | xargs -n 1 -P 2 -I '{}' \
+	@printf '%s\n' $(FUZZERS) | xargs -P 2 -I '{}' \
 		tests/fuzz.sh '{}' $(FUZZ_SECONDS)
 
 lint: $(BUILD)/reference

@@ -160,6 +160,40 @@ get_copy(struct reader *reader)
     return copy;
 }
 
+/* A text that must be there. */
+static char *
+get_text(struct reader *reader)
+{
+    char *copy = get_copy(reader);
+
+    if (copy != NULL && copy[0] == '\0') {
+        reader->broken = true;
+    }
+    return copy;
+}
+
+static char *
+get_path(struct reader *reader)
+{
+    char *copy = get_copy(reader);
+
+    if (copy != NULL && copy[0] != '/') {
+        reader->broken = true;
+    }
+    return copy;
+}
+
+static unsigned
+get_port(struct reader *reader)
+{
+    unsigned port = (unsigned) get_number(reader, 65535);
+
+    if (port == 0) {
+        reader->broken = true;
+    }
+    return port;
+}
+
 static char *
 get_optional(struct reader *reader)
 {
@@ -201,10 +235,17 @@ get_cas(struct reader *reader, struct acme_settings *settings)
     for (unsigned long i = 0; i < count && !reader->broken; i++) {
         struct acme_settings_ca *ca = &settings->cas[settings->ca_count++];
 
-        ca->name = get_copy(reader);
-        ca->url = get_copy(reader);
+        ca->name = get_text(reader);
+        ca->url = get_text(reader);
         ca->trust_file = get_optional(reader);
     }
+}
+
+/* One component of a path, and no hidden one. */
+static bool
+is_folder(const char *folder)
+{
+    return folder != NULL && folder[0] != '.' && strchr(folder, '/') == NULL;
 }
 
 static void
@@ -219,11 +260,12 @@ get_cert(struct reader *reader, const struct acme_settings *settings,
     cert->ca = get_number(reader, CAS_MAX);
     cert->folder = get_optional(reader);
     if (cert->name_count == 0 || cert->key_type == ACME_KEY_NONE
-        || cert->ca >= settings->ca_count || cert->folder == NULL) {
+        || cert->ca >= settings->ca_count || !is_folder(cert->folder)) {
         reader->broken = true;
     }
     for (size_t i = 0; i < cert->name_count && !reader->broken; i++) {
-        reader->broken = !acme_name_check(cert->names[i], lower, &err);
+        reader->broken = !acme_name_check(cert->names[i], lower, &err)
+            || strcmp(cert->names[i], lower) != 0;
     }
 }
 
@@ -248,11 +290,11 @@ get_all(struct reader *reader, struct acme_settings *settings)
     settings->accept_terms = get_number(reader, 1);
     get_texts(reader, CONTACTS_MAX, &settings->contacts,
         &settings->contact_count);
-    settings->state_path = get_copy(reader);
-    settings->user = get_copy(reader);
-    settings->helper = get_copy(reader);
-    settings->port_http = (unsigned) get_number(reader, 65535);
-    settings->port_https = (unsigned) get_number(reader, 65535);
+    settings->state_path = get_path(reader);
+    settings->user = get_text(reader);
+    settings->helper = get_path(reader);
+    settings->port_http = get_port(reader);
+    settings->port_https = get_port(reader);
     settings->reload = get_number(reader, 1);
     settings->reload_delay_s = (unsigned) get_number(reader, 3600);
     settings->server = get_optional(reader);
