@@ -77,7 +77,27 @@ free_chain(STACK_OF(X509) *chain)
     sk_X509_pop_free(chain, X509_free);
 }
 
-/* All certificates of the PEM text, in order; none may be malformed. */
+/* How many PEM blocks begin in the text, of whatever kind. */
+static int
+count_blocks(struct acme_bytes pem)
+{
+    static const char begin[] = "-----BEGIN ";
+    const uint8_t *end = pem.at + pem.len;
+    const uint8_t *at = pem.at;
+    int count = 0;
+
+    while ((at = memmem(at, (size_t) (end - at), begin, sizeof(begin) - 1))
+            != NULL) {
+        at += sizeof(begin) - 1;
+        count++;
+    }
+    return count;
+}
+
+/*
+ * All certificates of the PEM text, in order; none may be malformed, and
+ * there may be nothing else (RFC 8555 7.4.2): it goes to the server as it is.
+ */
 static STACK_OF(X509) *
 read_chain(struct acme_bytes pem, struct acme_error *err)
 {
@@ -115,6 +135,11 @@ read_chain(struct acme_bytes pem, struct acme_error *err)
     if (sk_X509_num(chain) == 0
         || ERR_GET_REASON(ERR_peek_last_error()) != PEM_R_NO_START_LINE) {
         acme_fail(err, ACME_PEER_BROKE, "not a chain of PEM certificates");
+        goto failed;
+    }
+    if (count_blocks(pem) != sk_X509_num(chain)) {
+        acme_fail(err, ACME_PEER_BROKE, "a chain with something else in it "
+            "than certificates");
         goto failed;
     }
     ERR_clear_error();

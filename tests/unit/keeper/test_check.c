@@ -35,14 +35,11 @@ teardown(void **state)
     return 0;
 }
 
-/*
- * A server with these last lines of its script: its shell waits as long as
- * its child does, so that its command line stays.
- */
+/* A server that waits for input that never comes. */
 static pid_t
 start_server(const char *dir, const char *script)
 {
-    int out[2];
+    int out[2], silence[2];
     char byte;
     pid_t pid;
 
@@ -50,6 +47,9 @@ start_server(const char *dir, const char *script)
     pid = fork();
     if (pid == 0) {
         dup2(out[1], STDOUT_FILENO);
+        if (pipe(silence) != 0 || dup2(silence[0], STDIN_FILENO) < 0) {
+            _exit(1);
+        }
         if (chdir(dir) == 0) {
             execle("/bin/sh", "sh", "-c", script, "server", "-k", "start",
                 "-f", "x.conf", (char *) NULL,

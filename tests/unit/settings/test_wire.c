@@ -11,7 +11,7 @@
 
 #include "settings/settings.h"
 
-#define VERSION "acme-settings 1"
+#define VERSION "acme-settings 2"
 #define WIRE_MAX (1024 * 1024)
 
 static char *first_names[] = { "a.test", "www.a.test", "2001:db8::1" };
@@ -24,7 +24,7 @@ static struct acme_settings_ca cas[] = {
 };
 
 static struct acme_settings_cert certs[] = {
-    { first_names, 3, ACME_KEY_ECDSA_384, 1, "a.test", "nginx.conf:7" },
+    { first_names, 3, ACME_KEY_ECDSA_384, 1, "a.test", NULL },
     { second_names, 1, ACME_KEY_RSA_4096, 0, "b.test-2", NULL },
 };
 
@@ -33,8 +33,9 @@ static const struct acme_settings full = {
     .state_path = "/var/lib/acme", .user = "_acme", .helper = "/opt/helper",
     .port_http = 5002, .port_https = 65535, .reload = true,
     .reload_delay_s = 600, .cas = cas, .ca_count = 2, .certs = certs,
-    .cert_count = 2, .server = "nginx/1.22.1", .log_path = "/var/log/x",
-    .log_level = 7,
+    .cert_count = 2, .server = "Apache/2.4.71", .log_path = "/var/log/x",
+    .dialect = ACME_DIALECT_HTTPD, .log_id = 999999999, .log_level = 7,
+    .reload_signal = 10, .check_first = true,
 };
 
 static void
@@ -78,7 +79,6 @@ same_cert(const struct acme_settings_cert *a,
     assert_int_equal(a->key_type, b->key_type);
     assert_int_equal(a->ca, b->ca);
     same_text(a->folder, b->folder);
-    same_text(a->where, b->where);
 }
 
 static void
@@ -98,7 +98,11 @@ same_settings(const struct acme_settings *a, const struct acme_settings *b)
     assert_int_equal(a->reload_delay_s, b->reload_delay_s);
     same_text(a->server, b->server);
     same_text(a->log_path, b->log_path);
+    assert_int_equal(a->dialect, b->dialect);
+    assert_int_equal(a->log_id, b->log_id);
     assert_int_equal(a->log_level, b->log_level);
+    assert_int_equal(a->reload_signal, b->reload_signal);
+    assert_int_equal(a->check_first, b->check_first);
     assert_int_equal(a->ca_count, b->ca_count);
     for (size_t i = 0; i < a->ca_count; i++) {
         same_text(a->cas[i].name, b->cas[i].name);
@@ -209,8 +213,8 @@ static void
 another_version_is_refused_and_named(void **state)
 {
     static const char *const versions[] = { "", "acme-settings",
-        "acme-settings 0", "acme-settings 2", "acme-settings 10",
-        "Acme-settings 1", " acme-settings 1" };
+        "acme-settings 0", "acme-settings 1", "acme-settings 10",
+        "Acme-settings 2", " acme-settings 2" };
     struct acme_buffer wire = ACME_BUFFER(WIRE_MAX);
 
     (void) state;
@@ -234,14 +238,15 @@ another_version_is_refused_and_named(void **state)
 
 /* The least settings there are, one text a row, to change them one by one. */
 static const char *const fields[] = { VERSION, "1", "1", "mailto:a@b.test",
-    "/state", "user", "/helper", "80", "443", "1", "10", "", "", "6", "1",
-    "ca", "https://ca.test/", "", "1", "1", "a.test", "ecdsa:256", "0",
-    "a.test", "" };
+    "/state", "user", "/helper", "80", "443", "1", "10", "", "0", "", "0", "6",
+    "1", "0", "1", "ca", "https://ca.test/", "", "1", "1", "a.test",
+    "ecdsa:256", "0", "a.test" };
 
 enum {
     TERMS = 1, CONTACTS, CONTACT, STATE_PATH, USER, HELPER, PORT_HTTP,
-    PORT_HTTPS, RELOAD, DELAY, SERVER, LOG_PATH, LOG_LEVEL, CAS, CA_NAME,
-    CA_URL, TRUST, CERTS, NAMES, NAME, KEY, CA, FOLDER, WHERE, FIELDS
+    PORT_HTTPS, RELOAD, DELAY, SERVER, DIALECT, LOG_PATH, LOG_ID, LOG_LEVEL,
+    RELOAD_SIGNAL, CHECK_FIRST, CAS, CA_NAME, CA_URL, TRUST, CERTS, NAMES,
+    NAME, KEY, CA, FOLDER, FIELDS
 };
 
 /* Are the least settings taken with another text in this place? */
@@ -292,6 +297,10 @@ static const struct {
     { "a long delay", DELAY, "3601" },
     { "a large level", LOG_LEVEL, "101" },
     { "a negative level", LOG_LEVEL, "-1" },
+    { "an unknown dialect", DIALECT, "2" },
+    { "ten digits of a log", LOG_ID, "1000000000" },
+    { "signal 65", RELOAD_SIGNAL, "65" },
+    { "a check of two", CHECK_FIRST, "2" },
     { "no CA", CAS, "0" },
     { "a CA too many", CAS, "2" },
     { "a thousand and one CAs", CAS, "1001" },
@@ -326,7 +335,6 @@ fields_out_of_their_bounds_are_refused(void **state)
 {
     (void) state;
     assert_true(takes(FIELDS, ""));
-    assert_true(takes(WHERE, "nginx.conf:1"));
     assert_true(takes(PORT_HTTP, "65535"));
     assert_true(takes(FOLDER, "a.test-2"));
     for (unsigned i = 0; i < sizeof(bad_fields) / sizeof(bad_fields[0]);
