@@ -34,11 +34,13 @@ $(MODULE): $(MODULE_SOURCES) $(MODULE_FOR)
 		{ cat $(MODULE_BUILD)/make.log; exit 1; }
 	@cp $(MODULE_BUILD)/ngx_http_acme_domain_module.so $@
 
+# A release has ./configure, a checkout of the repository auto/configure.
 module-static:
-	@test -x "$(NGINX_SRC)/configure" || \
+	@test -d "$(NGINX_SRC)/auto" || \
 		{ echo "NGINX_SRC must name an nginx source tree"; exit 1; }
-	@cd $(NGINX_SRC) && ACME_HELPER_PATH=$(LIBEXECDIR)/acme-helper \
-	./configure --with-http_ssl_module --with-http_v2_module \
+	@cd $(NGINX_SRC) && export ACME_HELPER_PATH=$(LIBEXECDIR)/acme-helper && \
+	$$(ls ./configure auto/configure 2>/dev/null | head -n 1) \
+		--with-http_ssl_module --with-http_v2_module \
 		--with-cc="$(CC)" --add-module=$(CURDIR) \
 		--builddir=$(abspath $(BUILD))/nginx-static >/dev/null
 	@$(MAKE) -s -C $(NGINX_SRC) -f $(abspath $(BUILD))/nginx-static/Makefile
