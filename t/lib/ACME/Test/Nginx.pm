@@ -281,6 +281,22 @@ sub issued {
     });
 }
 
+# Wait until what is shown for a name is like this (key => 'rsa:2048', names
+# => 'a.test b.test', ...), and until no worker of an earlier configuration
+# shows something else.
+sub served {
+    my ($self, $name, %like) = @_;
+    ACME::Test::wait_for(sub {
+        my $shown = $self->shows($name);
+        return !grep { ($shown->{$_} || '') ne $like{$_} } keys %like;
+    }) or return;
+    ACME::Test::wait_for(sub {
+        my @workers = $self->workers;
+        return @workers == $self->{workers};
+    }) or return;
+    return $self->shows($name);
+}
+
 sub get {
     my ($self, $path, $name, @options) = @_;
     my $port = $self->{test}->port('http');
