@@ -8,7 +8,8 @@ package ACME::Test::Nginx;
 #   http     => 'text'           more lines in http{}
 #   acme     => 'text'           instead of all acme_ lines but the paths
 #   level    => 'debug'          of the error log (default: info)
-#   state    => '/path'          acme_state_path (default: %TMP%/state)
+#   state    => 'state'          acme_state_path, in the test's directory
+#                                when it is not absolute
 #   daemon   => 'off', workers => 2, delay => '1s', user => 'www-data'
 #
 # In every text %HTTP%, %HTTPS%, %TMP% and %CA% stand for the ports of the
@@ -23,7 +24,7 @@ use Test::More ();
 sub new {
     my ($class, $test, %options) = @_;
     my $self = bless { test => $test, level => 'info', daemon => 'on',
-        workers => 1, delay => '1s', user => 'www-data', main => '',
+        workers => 1, delay => '1s', user => 'www-data', state => 'state', main => '',
         http => '', servers => '', %options }, $class;
 
     my $build = $ENV{ACME_BUILD} || "$ACME::Test::root/build";
@@ -50,7 +51,11 @@ sub configure {
 }
 
 sub path { return $_[0]->{test}->path($_[1]) }
-sub state_path { return $_[0]->{state} || $_[0]->path('state') }
+sub state_path {
+    my ($self) = @_;
+    my $state = $self->{state};
+    return $state =~ m{^/} ? $state : $self->path($state);
+}
 
 sub text {
     my ($self) = @_;
