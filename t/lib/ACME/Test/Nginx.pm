@@ -8,9 +8,9 @@ package ACME::Test::Nginx;
 #   http     => 'text'           more lines in http{}
 #   acme     => 'text'           instead of all acme_ lines but the paths
 #   level    => 'debug'          of the error log (default: info)
+#   daemon   => 'off', workers => 2, delay => '1s', user => 'www-data'
 #   state    => 'state'          acme_state_path, in the test's directory
 #                                when it is not absolute
-#   daemon   => 'off', workers => 2, delay => '1s', user => 'www-data'
 #
 # In every text %HTTP%, %HTTPS%, %TMP% and %CA% stand for the ports of the
 # test, its directory and the CA's URL.
@@ -24,8 +24,8 @@ use Test::More ();
 sub new {
     my ($class, $test, %options) = @_;
     my $self = bless { test => $test, level => 'info', daemon => 'on',
-        workers => 1, delay => '1s', user => 'www-data', state => 'state', main => '',
-        http => '', servers => '', %options }, $class;
+        workers => 1, delay => '1s', user => 'www-data', state => 'state',
+        main => '', http => '', servers => '', %options }, $class;
 
     my $build = $ENV{ACME_BUILD} || "$ACME::Test::root/build";
     $self->{module} = "$build/ngx_http_acme_domain_module.so";
