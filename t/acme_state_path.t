@@ -98,8 +98,8 @@ $nginx->configure(state => '/proc/acme/state');
 my ($status) = $nginx->nginx('-t');
 is($status, 0, 'a path that cannot be made: -t passes');
 $nginx->start;
-ok($nginx->says(qr/no certificate can be obtained: .*StateDirectory=/),
-    'and the error says what systemd needs');
+ok($nginx->says(qr{no certificate can be obtained: acme_state_path /proc/acme/state .*StateDirectory=}),
+    'the error names it and says what systemd needs');
 like($nginx->shows('example.test')->{issuer}, qr/ACME placeholder/,
     'the server serves');
 
