@@ -66,11 +66,10 @@ sub files {
 
     File::Find::find(sub {
         my @info = lstat or return;
-        push @found, { name => substr($File::Find::name, length("$state/")),
+        push @found, { name => $File::Find::name =~ s{^\Q$state\E/?}{}r,
             mode => $info[2] & 07777, uid => $info[4],
             type => -l _ ? 'link' : -d _ ? 'folder' : 'file' };
     }, $state);
-    $found[0]{name} = '.';
     return @found;
 }
 

@@ -71,9 +71,8 @@ $nginx->reload(servers => <<'END');
         acme_domain;
     }
 END
-ok(wait_for(sub {
-    $nginx->shows('second.test')->{issuer} eq $shown{'first.test'}{issuer}
-}), 'acme_ca changed: a certificate of the new CA');
+ok($nginx->served('second.test', issuer => $shown{'first.test'}{issuer}),
+    'acme_ca changed: a certificate of the new CA');
 is($cas[0]->orders, 2, 'by one order there');
 is($cas[0]->accounts, 1, 'with the account that it has');
 is($nginx->shows('first.test')->{fingerprint},

@@ -66,20 +66,6 @@ wait_ms(struct keeper *keeper, int timeout_ms)
     return true;
 }
 
-/* Root may write everywhere, unless something holds it back. */
-static const char *
-store_hint(const struct acme_error *err)
-{
-    switch (err->sys) {
-    case EROFS:
-    case EACCES:
-    case EPERM:
-        return "; hint: under systemd, name acme_state_path in "
-            "StateDirectory= or ReadWritePaths= of the server's unit";
-    }
-    return "";
-}
-
 /*
  * Open and lock the store, for as long as it takes: another keeper may have it
  * (a reload or upgrade is under way, or a second server shares it), or the
@@ -103,15 +89,12 @@ take_store(struct keeper *keeper)
                 return true;
             }
             busy = err.sys == EWOULDBLOCK;
-            acme_while(&err, "acme_state_path %s",
-                keeper->settings->state_path);
         }
         if (strcmp(said, err.text) != 0) {
             acme_log_always(&keeper->log,
                 busy ? ACME_LOG_NOTICE : ACME_LOG_ERROR,
-                busy ? "waiting: %s%s"
-                     : "no certificate can be obtained: %s%s",
-                err.text, store_hint(&err));
+                busy ? "waiting: %s" : "no certificate can be obtained: %s",
+                err.text);
             strcpy(said, err.text);
         }
         if (!wait_ms(keeper, busy ? STORE_RETRY_MS : STORE_BROKEN_MS)) {

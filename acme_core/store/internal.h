@@ -6,6 +6,7 @@
 #include "store/store.h"
 
 struct acme_store {
+    char *path;    /* acme_state_path */
     int fd;        /* of acme_state_path */
     int lock_fd;   /* or -1 */
 };

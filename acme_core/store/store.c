@@ -50,6 +50,18 @@ check_component(const char *path, struct acme_error *err)
     return true;
 }
 
+/* Root may write everywhere, but for what holds it back; /proc says ENOENT. */
+static bool
+while_writing(struct acme_error *err, const char *state_path)
+{
+    bool held_back = err->sys == EROFS || err->sys == EACCES
+        || err->sys == EPERM || err->sys == ENOENT;
+
+    return acme_while(err, "acme_state_path %.300s%s", state_path, held_back
+        ? " (under systemd it needs StateDirectory= or ReadWritePaths=)"
+        : "");
+}
+
 /* Make what is missing: parents 0755, the path itself 0700. */
 static bool
 make_path(const char *state_path, struct acme_error *err)
@@ -76,7 +88,7 @@ make_path(const char *state_path, struct acme_error *err)
             return false;
         }
         if (!acme_durable_mkdir(AT_FDCWD, path, mode, err)) {
-            return acme_while(err, "acme_state_path");
+            return while_writing(err, state_path);
         }
         if (slash == NULL) {
             return true;
@@ -166,6 +178,11 @@ acme_store_open(const char *state_path, struct acme_error *err)
     }
     store->fd = -1;
     store->lock_fd = -1;
+    store->path = strdup(state_path);
+    if (store->path == NULL) {
+        acme_fail_memory(err);
+        goto failed;
+    }
     if (!make_path(state_path, err)) {
         goto failed;
     }
@@ -175,7 +192,7 @@ acme_store_open(const char *state_path, struct acme_error *err)
     }
     for (size_t i = 0; i < sizeof(areas) / sizeof(*areas); i++) {
         if (!acme_durable_mkdir(store->fd, areas[i], FOLDER_MODE, err)) {
-            acme_while(err, "%s", state_path);
+            while_writing(err, state_path);
             goto failed;
         }
     }
@@ -198,6 +215,7 @@ acme_store_close(struct acme_store *store)
     if (store->fd >= 0) {
         close(store->fd);
     }
+    free(store->path);
     free(store);
 }
 
@@ -208,10 +226,12 @@ acme_store_lock(struct acme_store *store, struct acme_error *err)
         O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, FILE_MODE);
 
     if (fd < 0) {
-        return acme_fail_sys(err, "opening the store's lock");
+        acme_fail_sys(err, "opening the lock");
+        return while_writing(err, store->path);
     }
     if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
-        acme_fail_sys(err, "another helper has the store");
+        acme_fail_sys(err, "another helper has the store %.300s",
+            store->path);
         close(fd);
         return false;
     }

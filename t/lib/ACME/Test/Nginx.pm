@@ -8,8 +8,9 @@ package ACME::Test::Nginx;
 #   http     => 'text'           more lines in http{}
 #   acme     => 'text'           instead of all acme_ lines but the paths
 #   level    => 'debug'          of the error log (default: info)
-#   state    => '/path'          acme_state_path (default: %TMP%/state)
 #   daemon   => 'off', workers => 2, delay => '1s', user => 'www-data'
+#   state    => 'state'          acme_state_path, in the test's directory
+#                                when it is not absolute
 #
 # In every text %HTTP%, %HTTPS%, %TMP% and %CA% stand for the ports of the
 # test, its directory and the CA's URL.
@@ -23,8 +24,8 @@ use Test::More ();
 sub new {
     my ($class, $test, %options) = @_;
     my $self = bless { test => $test, level => 'info', daemon => 'on',
-        workers => 1, delay => '1s', user => 'www-data', main => '',
-        http => '', servers => '', %options }, $class;
+        workers => 1, delay => '1s', user => 'www-data', state => 'state',
+        main => '', http => '', servers => '', %options }, $class;
 
     my $build = $ENV{ACME_BUILD} || "$ACME::Test::root/build";
     $self->{module} = "$build/ngx_http_acme_domain_module.so";
@@ -50,7 +51,11 @@ sub configure {
 }
 
 sub path { return $_[0]->{test}->path($_[1]) }
-sub state_path { return $_[0]->{state} || $_[0]->path('state') }
+sub state_path {
+    my ($self) = @_;
+    my $state = $self->{state};
+    return $state =~ m{^/} ? $state : $self->path($state);
+}
 
 sub text {
     my ($self) = @_;
@@ -279,6 +284,22 @@ sub issued {
         my $shown = $self->shows($name, $port);
         return ($shown->{issuer} || '') =~ /Pebble/ && $shown;
     });
+}
+
+# Wait until what is shown for a name is like this (key => 'rsa:2048', names
+# => 'a.test b.test', ...), and until no worker of an earlier configuration
+# shows something else.
+sub served {
+    my ($self, $name, %like) = @_;
+    ACME::Test::wait_for(sub {
+        my $shown = $self->shows($name);
+        return !grep { ($shown->{$_} || '') ne $like{$_} } keys %like;
+    }) or return;
+    ACME::Test::wait_for(sub {
+        my @workers = $self->workers;
+        return @workers == $self->{workers};
+    }) or return;
+    return $self->shows($name);
 }
 
 sub get {
