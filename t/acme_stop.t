@@ -32,7 +32,7 @@ for my $how (qw(stop quit stop quit)) {
 
     $nginx->stop($how);
     ok($nginx->helpless, "$how: the helper ends");
-    is_deeply([ grep { alive($_) } @helpers ], [], 'all of it');
+    ok(wait_for(sub { !grep { alive($_) } @helpers }), 'all of it');
     is_deeply([ $nginx->lock_holders ], [], 'nobody holds the store');
     $nginx->start;
     ok(wait_for(sub { $proxy->held >= $held + 2 }),
