@@ -29,12 +29,12 @@ my @tokens = $proxy->tokens;
 my ($supervisor, $keeper) = map { $nginx->helper($_) } qw(supervisor keeper);
 
 for my $n (1 .. 3) {
-    my $held = $proxy->held;
+    my $resumed = $nginx->resumed;
     my $agent = $nginx->helper('agent');
     kill 'KILL', $agent;
     ok($nginx->helper('agent', $agent), "in mid-order, $n: a new agent comes");
     is_deeply([ unanswered() ], [], 'the tokens are answered meanwhile');
-    ok(wait_for(sub { $proxy->held >= $held + 2 }),
+    ok(wait_for(sub { $nginx->resumed > $resumed }),
         'the order is taken up again');
     is($ca->orders, 1, 'the same order');
 }

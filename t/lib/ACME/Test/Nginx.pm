@@ -287,6 +287,13 @@ sub reloads {
     return $count;
 }
 
+# How often a helper went on with an order that another one had begun.
+sub resumed {
+    my ($self) = @_;
+    my $count = () = $self->acme_log =~ /order resumed/g;
+    return $count;
+}
+
 # How many certificates are live in the store.
 sub lives {
     my ($self) = @_;
