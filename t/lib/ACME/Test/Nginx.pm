@@ -9,6 +9,7 @@ package ACME::Test::Nginx;
 #   acme     => 'text'           instead of all acme_ lines but the paths
 #   level    => 'debug'          of the error log (default: info)
 #   daemon   => 'off', workers => 2, delay => '1s', user => 'www-data'
+#   state    => 'state'         the folder that is acme_state_path
 #   name     => 'second'         of the files, for one more nginx (default:
 #                                nginx.conf, nginx.pid, error.log)
 #
@@ -24,8 +25,8 @@ use Test::More ();
 sub new {
     my ($class, $test, %options) = @_;
     my $self = bless { test => $test, level => 'info', daemon => 'on',
-        workers => 1, delay => '1s', user => 'www-data', main => '',
-        http => '', servers => '', %options }, $class;
+        workers => 1, delay => '1s', user => 'www-data', state => 'state',
+        main => '', http => '', servers => '', %options }, $class;
 
     my $name = $self->{name};
     $self->{files} = $name
@@ -57,7 +58,7 @@ sub configure {
 
 sub path { return $_[0]->{test}->path($_[1]) }
 sub file { return $_[0]->path($_[0]->{files}{ $_[1] }) }
-sub state_path { return $_[0]->path('state') }
+sub state_path { return $_[0]->path($_[0]->{state}) }
 
 sub text {
     my ($self) = @_;
@@ -80,7 +81,7 @@ http {
     fastcgi_temp_path %TMP%/fastcgi;
     uwsgi_temp_path %TMP%/uwsgi;
     scgi_temp_path %TMP%/scgi;
-    acme_state_path %TMP%/state;
+    acme_state_path @{[ $self->state_path ]};
     acme_helper $self->{helper};
 $acme
 $self->{http}
@@ -297,7 +298,7 @@ sub resumed {
 # How many certificates are live in the store.
 sub lives {
     my ($self) = @_;
-    my @links = glob $self->path('state/live/*');
+    my @links = glob $self->state_path . '/live/*';
     return scalar @links;
 }
 
