@@ -53,6 +53,31 @@ nothing_to_wait_for(const struct keeper *keeper)
             <= keeper->now;
 }
 
+/*
+ * The old master of a binary upgrade cannot reload; the new one has a keeper
+ * that follows what we do. It may be sent home, so the reload stays due.
+ */
+static bool
+waits_for_upgrade(struct keeper *keeper)
+{
+    struct deploy *deploy = &keeper->deploy;
+
+    if (!master_is_upgrading(keeper->life_inode)) {
+        deploy->upgrade_told = false;
+        return false;
+    }
+    if (!deploy->upgrade_told) {
+        acme_log_always(&keeper->log, ACME_LOG_NOTICE,
+            "a binary upgrade is under way: new certificates are loaded by "
+            "the new master, not by this one");
+        deploy->upgrade_told = true;
+    }
+    deploy->state = DEPLOY_GATHERING;
+    deploy->asked_at = keeper->now;
+    deploy->due_at = keeper->now + ANSWER_S;
+    return true;
+}
+
 static void
 ask(struct keeper *keeper)
 {
@@ -60,6 +85,9 @@ ask(struct keeper *keeper)
     int64_t pause = ANSWER_S;
     struct acme_error err;
 
+    if (waits_for_upgrade(keeper)) {
+        return;
+    }
     for (unsigned i = 0; i < deploy->unanswered && pause < ASK_AGAIN_MAX_S;
          i++) {
         pause *= 2;

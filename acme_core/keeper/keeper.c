@@ -21,6 +21,7 @@
 #include "keeper/control.h"
 #include "keeper/deploy.h"
 #include "keeper/attempt.h"
+#include "keeper/follow.h"
 #include "keeper/pending.h"
 #include "keeper/state.h"
 #include "keeper/supervised.h"
@@ -58,6 +59,7 @@ wait_ms(struct keeper *keeper, int timeout_ms)
     }
     if (letter == ACME_TELL_RELOAD) {
         keeper->loaded_at = clock_now();
+        (void) deploy_reloaded(keeper);
     }
     if (child_fd >= 0) {
         close(child_fd);
@@ -88,6 +90,10 @@ take_store(struct keeper *keeper)
                 return true;
             }
             busy = err.sys == EWOULDBLOCK;
+        }
+        if (busy) {
+            keeper->now = clock_now();
+            follow(keeper);
         }
         if (strcmp(said, err.text) != 0) {
             acme_log_always(&keeper->log,

@@ -97,6 +97,7 @@ struct deploy {
     unsigned landed;        /* certificates for the next reload */
     unsigned late;          /* landed while a reload was under way */
     unsigned unanswered;    /* reloads asked for in vain, in a row */
+    bool upgrade_told;      /* a reload waits for the end of an upgrade */
 };
 
 struct keeper {
@@ -109,6 +110,7 @@ struct keeper {
     int control_fd;             /* listening, or -1 */
     unsigned long long life_inode;
     int64_t loaded_at;          /* when the server last read its settings */
+    int64_t followed_ns;        /* the newest flip of another keeper's, or 0 */
     struct acme_channel *agent; /* or NULL */
     bool agent_asked;
     unsigned agent_deaths;
