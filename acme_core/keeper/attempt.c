@@ -81,6 +81,16 @@ schedule(struct job *job, struct keeper *keeper)
     }
 }
 
+/* Its certificate is live: nothing of the order is needed any more. */
+static void
+close_order(struct job *job, struct keeper *keeper)
+{
+    pending_withdraw(job, keeper);
+    pending_remove(job, keeper);
+    acme_plan_succeeded(&job->plan);
+    write_plan(job, keeper);
+}
+
 void
 attempt_init(struct job *job, struct keeper *keeper,
     const struct acme_settings_cert *cert)
@@ -93,9 +103,12 @@ attempt_init(struct job *job, struct keeper *keeper,
         .label = job->account->ca->name };
     job->keygen_fd = -1;
     read_plan(job, keeper);
+    pending_load(job, keeper);
+    if (service_has_key(job, keeper)) {
+        close_order(job, keeper);
+    }
     schedule(job, keeper);
     attempt_encourage(job, keeper);
-    pending_load(job, keeper);
 }
 
 void
@@ -415,10 +428,7 @@ attempt_installed(struct job *job, struct keeper *keeper,
         attempt_failed(job, keeper, &err, "storing the certificate");
         return;
     }
-    pending_withdraw(job, keeper);
-    pending_remove(job, keeper);
-    acme_plan_succeeded(&job->plan);
-    write_plan(job, keeper);
+    close_order(job, keeper);
     deactivate(job, keeper);
     job->next_at = acme_plan_renew_at(job->not_before, job->not_after);
     deploy_landed(keeper);
