@@ -193,17 +193,28 @@ sub _read_message {
     return if $head !~ /\r\n\r\n\z/;
     return ($head, '') if $no_body || $head =~ /^HTTP\S+ (?:204|304|1)/;
     if ($head =~ /^content-length:\s*(\d+)/mi) {
-        read $socket, $body, $1 if $1;
+        $body = _read_bytes($socket, $1);
     } elsif ($head =~ /^transfer-encoding:\s*chunked/mi) {
         while (defined(my $size = <$socket>)) {
             $body .= $size;
-            my $length = hex $size;
-            read $socket, my $chunk, $length + 2;
-            $body .= $chunk;
+            my $length = $size =~ /^([0-9a-f]+)/i ? hex $1 : 0;
+            $body .= _read_bytes($socket, $length + 2);
             last if $length == 0;
         }
     }
     return ($head, $body);
+}
+
+# All of them, in as many TLS records as they come.
+sub _read_bytes {
+    my ($socket, $length) = @_;
+    my $bytes = '';
+
+    while (length $bytes < $length) {
+        read($socket, $bytes, $length - length $bytes, length $bytes)
+            or last;
+    }
+    return $bytes;
 }
 
 1;
