@@ -36,7 +36,7 @@ sources = $(wildcard acme_core/$(1)/*.c)
 objects = $(patsubst acme_core/%.c,$(BUILD)/$(1)/%.o,\
 	$(foreach f,$(2),$(call sources,$(f))))
 
-.PHONY: all clean helper helper-asan helper-clang unit fuzz
+.PHONY: all clean helper helper-asan helper-clang unit fuzz crash-shim
 # Objects that only a pattern rule names stay, or each make would redo them.
 .SECONDARY:
 all: helper module
@@ -92,6 +92,13 @@ $(BUILD)/fuzz/%: tests/fuzz/%.c $(call objects,clang,$(FUZZ_FOLDERS))
 	$(CLANG) $(BASE_CFLAGS) $(SANITIZE) -fsanitize=fuzzer $^ $(LIBS) -o $@
 
 fuzz: $(FUZZERS)
+
+# ---- preloaded into the helper by t/acme_crash.t
+
+crash-shim: $(BUILD)/crash-shim.so
+$(BUILD)/crash-shim.so: tests/crash/shim.c
+	@mkdir -p $(@D)
+	$(CC) $(BASE_CFLAGS) -O2 -g -fPIC -shared $< -ldl -o $@
 
 clean:
 	rm -rf $(BUILD)

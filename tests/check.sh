@@ -54,7 +54,7 @@ export UBSAN_OPTIONS=print_stacktrace=1
 stage 'packages' tests/deps.sh
 stage 'build with gcc' build all
 stage 'build with clang' build BUILD=build/clang-check CC=clang all
-stage 'build with sanitizers' build helper-asan unit fuzz
+stage 'build with sanitizers' build helper-asan crash-shim unit fuzz
 stage 'lint' build lint
 stage 'unit tests' unit_tests
 closing_lines unit-tests

@@ -66,11 +66,8 @@ write_plan(struct job *job, struct keeper *keeper)
         err.text);
 }
 
-/*
- * What is in service decides when; a failure before decides not before.
- * Returns whether a certificate is due.
- */
-static bool
+/* What is in service decides when; a failure before decides not before. */
+static void
 schedule(struct job *job, struct keeper *keeper)
 {
     bool due = !service_is_current(job, keeper);
@@ -80,7 +77,16 @@ schedule(struct job *job, struct keeper *keeper)
     if (job->plan.failures > 0 && job->next_at < job->plan.next_attempt) {
         job->next_at = job->plan.next_attempt;
     }
-    return due;
+}
+
+/* Its certificate is live: nothing of the order is needed any more. */
+static void
+close_order(struct job *job, struct keeper *keeper)
+{
+    pending_withdraw(job, keeper);
+    pending_remove(job, keeper);
+    acme_plan_succeeded(&job->plan);
+    write_plan(job, keeper);
 }
 
 void
@@ -95,11 +101,11 @@ attempt_init(struct job *job, struct keeper *keeper,
         .label = job->account->ca->name };
     job->keygen_fd = -1;
     read_plan(job, keeper);
-    if (schedule(job, keeper)) {
-        pending_load(job, keeper);
-    } else {
-        pending_remove(job, keeper);  /* it ended in what is in service */
+    pending_load(job, keeper);
+    if (service_has_key(job, keeper)) {
+        close_order(job, keeper);
     }
+    schedule(job, keeper);
 }
 
 void
@@ -439,10 +445,7 @@ attempt_installed(struct job *job, struct keeper *keeper,
         attempt_failed(job, keeper, &err, "storing the certificate");
         return;
     }
-    pending_withdraw(job, keeper);
-    pending_remove(job, keeper);
-    acme_plan_succeeded(&job->plan);
-    write_plan(job, keeper);
+    close_order(job, keeper);
     deactivate(job, keeper);
     job->next_at = acme_plan_renew_at(job->not_before, job->not_after);
 }

@@ -78,6 +78,31 @@ nothing_to_wait_for(const struct keeper *keeper)
     return keeper->active_count == 0 || keeper->now >= keeper->deploy.due_at;
 }
 
+/*
+ * The old master of a binary upgrade cannot reload; the new one has a keeper
+ * that follows what we do. It may be sent home, so the reload stays due.
+ */
+static bool
+waits_for_upgrade(struct keeper *keeper)
+{
+    struct deploy *deploy = &keeper->deploy;
+
+    if (!master_is_upgrading(keeper->life_inode)) {
+        deploy->upgrade_told = false;
+        return false;
+    }
+    if (!deploy->upgrade_told) {
+        acme_log_always(&keeper->log, ACME_LOG_NOTICE,
+            "a binary upgrade is under way: new certificates are loaded by "
+            "the new master, not by this one");
+        deploy->upgrade_told = true;
+    }
+    deploy->state = DEPLOY_GATHERING;
+    deploy->asked_at = keeper->now;
+    deploy->due_at = keeper->now + ANSWER_S;
+    return true;
+}
+
 /* The next time, when this one is in vain: after 30 s, 1, 2 ... 60 minutes. */
 static void
 ask_again_later(struct keeper *keeper)
@@ -119,6 +144,9 @@ ask(struct keeper *keeper)
 {
     struct acme_error err;
 
+    if (waits_for_upgrade(keeper)) {
+        return;
+    }
     if (!keeper->settings->check_first) {
         signal_master(keeper);
         return;

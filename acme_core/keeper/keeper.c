@@ -21,6 +21,7 @@
 #include "keeper/control.h"
 #include "keeper/deploy.h"
 #include "keeper/attempt.h"
+#include "keeper/follow.h"
 #include "keeper/pending.h"
 #include "keeper/state.h"
 #include "keeper/supervised.h"
@@ -40,30 +41,46 @@ clock_now(void)
 }
 
 /*
- * Sleep, yet end at once when the supervisor does. Words that come meanwhile
- * (reloads) are for a keeper that has the store.
+ * Words that come while we wait for the store: most are for a keeper that has
+ * it. False: the supervisor is gone.
  */
 static bool
-wait_ms(struct keeper *keeper, int timeout_ms)
+take_word(struct keeper *keeper)
 {
-    struct pollfd fd = { keeper->supervisor_fd, POLLIN, 0 };
     char letter;
     int child_fd;
 
-    if (poll(&fd, 1, timeout_ms) <= 0) {
-        return true;
-    }
     if (!acme_supervised_next(keeper->supervisor_fd, &letter, &child_fd)) {
         return false;
     }
     if (letter == ACME_TELL_RELOAD) {
         keeper->loaded_at = clock_now();
         keeper->reloaded = true;
-    }
-    if (child_fd >= 0) {
+        (void) deploy_reloaded(keeper);
+    } else if (letter == ACME_ASK_CHECK) {
+        deploy_watch_check(keeper, child_fd);
+    } else if (child_fd >= 0) {
         close(child_fd);
     }
     return true;
+}
+
+/* Sleep, yet end at once when the supervisor does. */
+static bool
+wait_ms(struct keeper *keeper, int timeout_ms)
+{
+    struct pollfd fds[] = {
+        { keeper->supervisor_fd, POLLIN, 0 },
+        { keeper->deploy.check_fd, POLLIN, 0 },
+    };
+
+    if (poll(fds, 2, timeout_ms) <= 0) {
+        return true;
+    }
+    if (fds[1].revents != 0) {
+        deploy_take_check(keeper);
+    }
+    return fds[0].revents == 0 || take_word(keeper);
 }
 
 /*
@@ -89,6 +106,10 @@ take_store(struct keeper *keeper)
                 return true;
             }
             busy = err.sys == EWOULDBLOCK;
+        }
+        if (busy) {
+            keeper->now = clock_now();
+            follow(keeper);
         }
         if (strcmp(said, err.text) != 0) {
             acme_log_always(&keeper->log,

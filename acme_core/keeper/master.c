@@ -147,3 +147,42 @@ master_reload(unsigned long long life_inode, int signal,
     close(fd);
     return ok;
 }
+
+/* The new master is a child of the old one, and says what it is. */
+static bool
+is_new_master(const char *pid, pid_t master)
+{
+    static const char title[] = "nginx: master process";
+    char path[64], start[sizeof(title)] = "";
+    FILE *file;
+
+    if (parent_of((pid_t) atol(pid)) != master) {
+        return false;
+    }
+    snprintf(path, sizeof(path), "/proc/%.16s/cmdline", pid);
+    file = fopen(path, "re");
+    if (file == NULL) {
+        return false;
+    }
+    (void) !fread(start, 1, sizeof(title) - 1, file);
+    fclose(file);
+    return strcmp(start, title) == 0;
+}
+
+bool
+master_is_upgrading(unsigned long long life_inode)
+{
+    pid_t master = find_master(life_inode);
+    DIR *dir = master != 0 ? opendir("/proc") : NULL;
+    struct dirent *entry;
+    bool found = false;
+
+    while (dir != NULL && !found && (entry = readdir(dir)) != NULL) {
+        found = entry->d_name[0] >= '1' && entry->d_name[0] <= '9'
+            && is_new_master(entry->d_name, master);
+    }
+    if (dir != NULL) {
+        closedir(dir);
+    }
+    return found;
+}

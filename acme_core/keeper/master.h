@@ -15,4 +15,10 @@
 bool master_reload(unsigned long long life_inode, int signal,
     struct acme_error *err);
 
+/*
+ * Is a binary upgrade of the master under way (nginx's USR2)? Until one of the
+ * two masters ends, a SIGHUP makes the old one start workers and load nothing.
+ */
+bool master_is_upgrading(unsigned long long life_inode);
+
 #endif

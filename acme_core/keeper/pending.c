@@ -320,7 +320,7 @@ pending_load(struct job *job, struct keeper *keeper)
         return;
     }
     if (err.sys == ENOENT) {
-        pending_forget(job);
+        pending_remove(job, keeper);  /* half of an order is none */
         return;
     }
     acme_log(&job->log, ACME_LOG_NOTICE,

@@ -127,3 +127,24 @@ service_is_current(struct job *job, struct keeper *keeper)
     return job->fits && keeper->now
         < acme_plan_renew_at(job->not_before, job->not_after);
 }
+
+bool
+service_has_key(const struct job *job, const struct keeper *keeper)
+{
+    struct acme_buffer chain = ACME_BUFFER(ACME_STORE_FILE_MAX);
+    struct acme_buffer live = ACME_BUFFER(ACME_STORE_FILE_MAX);
+    struct acme_buffer key = ACME_BUFFER(ACME_STORE_FILE_MAX);
+    struct acme_error ignored;
+    char path[PATH_MAX];
+    bool same;
+
+    same = job->key != NULL && acme_key_write(job->key, &key, &ignored)
+        && acme_store_live_read(keeper->settings->state_path,
+            job->cert->folder, path, sizeof(path), &chain, &live, &ignored)
+        && acme_pair_matches(acme_buffer_bytes(&chain),
+            acme_buffer_bytes(&key), &ignored);
+    acme_buffer_wipe(&key);
+    acme_buffer_wipe(&live);
+    acme_buffer_free(&chain);
+    return same;
+}

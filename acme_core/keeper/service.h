@@ -12,6 +12,12 @@
  */
 bool service_is_current(struct job *job, struct keeper *keeper);
 
+/*
+ * Is the key of the order under way the one of the certificate in service?
+ * Then that order has been installed, and only its end was missed.
+ */
+bool service_has_key(const struct job *job, const struct keeper *keeper);
+
 /* meta.json of a new generation: where and when it came from. */
 bool service_meta(const struct job *job, const struct acme_leaf *leaf,
     int64_t now, struct acme_buffer *json);

@@ -102,6 +102,7 @@ struct deploy {
     unsigned unanswered;    /* reloads asked for in vain, in a row */
     bool checked_in_vain;   /* it is waited because a check failed */
     int check_fd;           /* where the verdict comes, or -1 */
+    bool upgrade_told;      /* a reload waits for the end of an upgrade */
 };
 
 struct keeper {
@@ -115,6 +116,10 @@ struct keeper {
     unsigned long long life_inode;
     int64_t loaded_at;          /* when the server last read its settings */
     bool reloaded;              /* by a reload, not by a start */
+    int64_t followed_at;        /* since when we follow another keeper, or 0 */
+    int64_t followed_ns;        /* its newest flip, or 0 */
+    int64_t followed_dir_ns;    /* the time of live/ then */
+    bool strangers_told;        /* names that it does not know were logged */
     struct acme_channel *agent; /* or NULL */
     bool agent_asked;
     unsigned agent_deaths;

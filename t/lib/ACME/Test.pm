@@ -31,12 +31,12 @@ use ACME::Test::Pebble;
 use ACME::Test::Proxy;
 
 our @EXPORT = (@Test::More::EXPORT,
-    qw(wait_for slurp spew curl handshake seconds));
+    qw(wait_for slurp spew curl handshake seconds alive));
 
 our $root = abs_path(dirname(__FILE__) . '/../../..');
 
 # Generous: a bound for a hung test, never a measurement.
-our $patience = 90;
+our $patience = $ENV{ACME_TEST_PATIENCE} || 90;
 
 my @worlds;
 
@@ -53,7 +53,7 @@ sub new {
     my $dir = tempdir('acme-test-XXXXXX', TMPDIR => 1);
     chmod 0755, $dir;   # the agent is another user
     $self = bless { dir => abs_path($dir), ports => {}, locks => [],
-        children => [], logs => [], owner => $$ }, $class;
+        children => [], logs => [], servers => [], owner => $$ }, $class;
     push @worlds, $self;
     return $self;
 }
@@ -70,7 +70,10 @@ sub pebble {
 
 sub nginx {
     my ($self, %options) = @_;
-    return $self->{nginx} = ACME::Test::Nginx->new($self, %options);
+    my $nginx = ACME::Test::Nginx->new($self, %options);
+
+    push @{ $self->{servers} }, $nginx;
+    return $nginx;
 }
 
 # A counting proxy; see ACME::Test::Proxy.
@@ -225,7 +228,7 @@ sub processes {
         my $title = slurp("$proc/cmdline");
         next if $pid == $$ || $title eq '';   # a zombie has no title
         $title =~ tr/\0/ /;
-        push @found, { pid => $pid, title => $title };
+        push @found, { pid => $pid, title => $title, stderr => $stderr };
     }
     return @found;
 }
@@ -236,11 +239,11 @@ sub processes {
 sub done {
     my ($self) = @_;
 
-    if ($self->{nginx}) {
-        $self->{nginx}->stop;
-        ok(wait_for(sub { !$self->{nginx}->helpers }, $patience),
+    if (my @servers = @{ $self->{servers} }) {
+        $_->stop for @servers;
+        ok(wait_for(sub { !grep { $_->helpers } @servers }),
             'no helper is left');
-        $self->{nginx}->check_logs;
+        $servers[0]->check_logs;
     }
     done_testing();
 }
@@ -309,6 +312,12 @@ sub wait_for {
 }
 
 sub seconds { return time }
+
+# Is there still a process of this number (a zombie is none)?
+sub alive {
+    my ($pid) = @_;
+    return slurp("/proc/$pid/stat") =~ /\) [^ZX] /;
+}
 
 sub slurp {
     my ($path) = @_;

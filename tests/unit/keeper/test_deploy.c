@@ -8,6 +8,7 @@
 
 #include <fcntl.h>
 #include <signal.h>
+#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -347,6 +348,28 @@ without_a_master_nobody_is_signalled(void **state)
     server->life_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
 }
 
+/* nginx after USR2: a SIGHUP would make the old master start workers. */
+static void
+a_master_that_is_being_upgraded_is_not_asked(void **state)
+{
+    struct server *server = *state;
+    char *argv[] = { "nginx: master process nginx", "1000", NULL };
+    char *environment[] = { NULL };
+    pid_t child;
+    int status;
+
+    assert_int_equal(posix_spawn(&child, "/bin/sleep", NULL, NULL, argv,
+        environment), 0);
+    deploy_landed(&server->keeper, true);
+    run_at(server, 0);
+    run_at(server, 1000);
+    assert_int_equal(reloads, 0);
+    kill(child, SIGKILL);
+    waitpid(child, &status, 0);
+    run_at(server, 1030);
+    assert_int_equal(reloads, 1);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int
@@ -368,6 +391,7 @@ main(void)
         TEST(nothing_is_asked_with_acme_reload_off),
         TEST(a_child_of_the_master_is_not_the_master),
         TEST(without_a_master_nobody_is_signalled),
+        TEST(a_master_that_is_being_upgraded_is_not_asked),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -178,13 +178,49 @@ a_success_forgets_the_failures(void **state)
     assert_memory_equal(&plan, &none, sizeof(plan));
 }
 
+static void
+a_reload_grants_an_early_attempt_every_ten_minutes(void **state)
+{
+    struct acme_error err = failure(0);
+    struct acme_plan plan = { 0 };
+
+    (void) state;
+    assert_false(acme_plan_encourage(&plan, NOW));
+    plan.failures = 3;
+    acme_plan_failed(&plan, &err, 0, 0, NOW);
+    assert_true(acme_plan_encourage(&plan, NOW + 1));
+    assert_int_equal(plan.next_attempt, NOW + 1);
+    acme_plan_failed(&plan, &err, 0, 0, NOW + 2);
+    assert_false(acme_plan_encourage(&plan, NOW + 600));
+    assert_true(plan.next_attempt > NOW + DAY / 2);
+    assert_true(acme_plan_encourage(&plan, NOW + 601));
+    /* the clock was set back */
+    assert_true(acme_plan_encourage(&plan, NOW));
+}
+
+static void
+a_reload_is_no_reason_to_ignore_retry_after(void **state)
+{
+    struct acme_error err = failure(NOW + 7200);
+    struct acme_plan plan = { 0 };
+
+    (void) state;
+    acme_plan_failed(&plan, &err, 0, 0, NOW);
+    assert_false(acme_plan_encourage(&plan, NOW + 7199));
+    assert_int_equal(plan.next_attempt, NOW + 7200);
+    err = failure(0);
+    acme_plan_failed(&plan, &err, 0, 0, NOW + 7200);
+    assert_true(acme_plan_encourage(&plan, NOW + 7201));
+}
+
 /* ---- file form */
 
 static void
 a_plan_survives_its_file(void **state)
 {
     struct acme_plan plan = { .failures = 7, .failed_at = NOW,
-        .next_attempt = NOW + 99, .problem = "rateLimited" }, again;
+        .next_attempt = NOW + 99, .retry_at = NOW + 98,
+        .encouraged_at = NOW - 5, .problem = "rateLimited" }, again;
     struct acme_buffer json = ACME_BUFFER(8192);
 
     (void) state;
@@ -306,6 +342,8 @@ main(void)
         cmocka_unit_test(a_failure_is_remembered_with_its_words),
         cmocka_unit_test(the_count_of_failures_has_an_end),
         cmocka_unit_test(a_success_forgets_the_failures),
+        cmocka_unit_test(a_reload_grants_an_early_attempt_every_ten_minutes),
+        cmocka_unit_test(a_reload_is_no_reason_to_ignore_retry_after),
         cmocka_unit_test(a_plan_survives_its_file),
         cmocka_unit_test(an_empty_plan_survives_its_file),
         cmocka_unit_test(a_plan_that_does_not_fit_is_not_written),

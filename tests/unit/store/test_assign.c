@@ -279,6 +279,46 @@ a_name_that_looks_like_an_ordinal_is_told_apart(void **state)
 }
 
 static void
+a_name_in_front_or_taken_from_it_keeps_the_folder(void **state)
+{
+    struct scene *scene = *state;
+
+    add(scene, "a.test", "b.test", NULL);
+    add(scene, "d.test", NULL, NULL);
+    assign(scene);
+    forget_configuration(scene);
+
+    add(scene, "d.test", NULL, NULL);
+    add(scene, "c.test", "b.test", "a.test");
+    assign(scene);
+    expect(scene, 0, "d.test");
+    expect(scene, 1, "a.test");
+    forget_configuration(scene);
+
+    add(scene, "b.test", NULL, NULL);
+    add(scene, "d.test", NULL, NULL);
+    assign(scene);
+    expect(scene, 0, "a.test");
+}
+
+static void
+a_folder_goes_to_who_has_most_names_in_common(void **state)
+{
+    struct scene *scene = *state;
+
+    add(scene, "a.test", "x.test", NULL);
+    add(scene, "b.test", "x.test", "y.test");
+    assign(scene);
+    forget_configuration(scene);
+
+    add(scene, "x.test", "y.test", NULL);
+    add(scene, "n.test", NULL, NULL);
+    assign(scene);
+    expect(scene, 0, "b.test");
+    expect(scene, 1, "n.test");
+}
+
+static void
 a_damaged_entry_is_like_another_one(void **state)
 {
     struct scene *scene = *state;
@@ -350,6 +390,8 @@ main(void)
         TEST(the_same_names_with_two_keys_keep_theirs),
         TEST(a_new_certificate_takes_nobodys_folder),
         TEST(a_name_that_looks_like_an_ordinal_is_told_apart),
+        TEST(a_name_in_front_or_taken_from_it_keeps_the_folder),
+        TEST(a_folder_goes_to_who_has_most_names_in_common),
         TEST(a_damaged_entry_is_like_another_one),
         TEST(without_a_store_folders_go_by_ordinal),
         TEST(the_longest_name_has_room_for_an_ordinal),

@@ -11,6 +11,8 @@ package ACME::Test::Nginx;
 #   daemon   => 'off', workers => 2, delay => '1s', user => 'www-data'
 #   state    => 'state'          acme_state_path, in the test's directory
 #                                when it is not absolute
+#   name     => 'second'         of the files, for one more nginx (default:
+#                                nginx.conf, nginx.pid, error.log)
 #
 # In every text %HTTP%, %HTTPS%, %TMP% and %CA% stand for the ports of the
 # test, its directory and the CA's URL.
@@ -27,6 +29,11 @@ sub new {
         workers => 1, delay => '1s', user => 'www-data', state => 'state',
         main => '', http => '', servers => '', %options }, $class;
 
+    my $name = $self->{name};
+    $self->{files} = $name
+        ? { conf => "$name.conf", pid => "$name.pid", log => "$name.log" }
+        : { conf => 'nginx.conf', pid => 'nginx.pid', log => 'error.log' };
+    ($self->{binary}) = map { "$_/nginx" } ACME::Test::tool('nginx');
     my $build = $ENV{ACME_BUILD} || "$ACME::Test::root/build";
     $self->{module} = "$build/ngx_http_acme_domain_module.so";
     $self->{helper} ||= $ENV{ACME_HELPER} || "$build/acme-helper";
@@ -45,12 +52,13 @@ sub configure {
     my $test = $self->{test};
 
     @$self{ keys %changes } = values %changes;
-    ACME::Test::spew($self->path('nginx.conf'), $self->text);
-    $test->watch_log($self->path('error.log'));
+    ACME::Test::spew($self->file('conf'), $self->text);
+    $test->watch_log($self->file('log'));
     return $self;
 }
 
 sub path { return $_[0]->{test}->path($_[1]) }
+sub file { return $_[0]->path($_[0]->{files}{ $_[1] }) }
 sub state_path {
     my ($self) = @_;
     my $state = $self->{state};
@@ -65,9 +73,9 @@ load_module $self->{module};
 user $self->{user};
 worker_processes $self->{workers};
 daemon $self->{daemon};
-pid %TMP%/nginx.pid;
+pid @{[ $self->file('pid') ]};
 lock_file %TMP%/nginx.lock;
-error_log %TMP%/error.log $self->{level};
+error_log @{[ $self->file('log') ]} $self->{level};
 $self->{main}
 events { worker_connections 1024; }
 http {
@@ -111,19 +119,24 @@ sub expand {
 
 # ---- life
 
+# The command line, by its whole path: a binary upgrade needs that.
+sub command {
+    my ($self, @arguments) = @_;
+    return ($self->{binary}, '-c', $self->file('conf'), '-e',
+        $self->path('early.log'), @arguments);
+}
+
 # Run the nginx binary with our configuration; returns status and output.
 sub nginx {
     my ($self, @arguments) = @_;
-    return $self->{test}->run('nginx', '-c', $self->path('nginx.conf'), '-e',
-        $self->path('early.log'), @arguments);
+    return $self->{test}->run($self->command(@arguments));
 }
 
 sub start {
     my ($self) = @_;
 
     if ($self->{daemon} eq 'off') {
-        $self->{test}->spawn('nginx', 'nginx', '-c',
-            $self->path('nginx.conf'), '-e', $self->path('early.log'));
+        $self->{test}->spawn('nginx', $self->command);
     } else {
         my ($status, $text) = $self->nginx;
         die "nginx does not start: $text" if $status != 0;
@@ -141,7 +154,7 @@ sub signal {
 
 sub pid {
     my ($self) = @_;
-    my $pid = ACME::Test::slurp($self->path('nginx.pid'));
+    my $pid = ACME::Test::slurp($self->file('pid'));
     return $pid =~ /^(\d+)$/ ? $1 : 0;
 }
 
@@ -181,8 +194,17 @@ sub helpers {
     my ($self, $role) = @_;
     my $title = 'acme-helper: ' . ($role || '');
 
-    return sort { $a <=> $b } map { $_->{pid} }
-        grep { index($_->{title}, $title) == 0 } $self->{test}->processes;
+    my @pids = sort { $a <=> $b } map { $_->{pid} }
+        grep { index($_->{title}, $title) == 0 && $self->_is_ours($_) }
+        $self->{test}->processes;
+
+    return @pids;   # a sort has no value in scalar context
+}
+
+# One of several servers: its processes write into its log.
+sub _is_ours {
+    my ($self, $process) = @_;
+    return !$self->{name} || $process->{stderr} eq $self->file('log');
 }
 
 # A role's pid, waited for; optionally another one than before.
@@ -197,13 +219,75 @@ sub helper {
 
 sub workers {
     my ($self) = @_;
-    return map { $_->{pid} } grep { $_->{title} =~ /^nginx: worker/ }
+    my @pids = sort { $a <=> $b } map { $_->{pid} }
+        grep { $_->{title} =~ /^nginx: worker/ && $self->_is_ours($_) }
         $self->{test}->processes;
+
+    return @pids;
+}
+
+# All helpers are gone: true, or the ones that are not.
+sub helpless {
+    my ($self) = @_;
+    return ACME::Test::wait_for(sub { !$self->helpers });
+}
+
+# Who holds the lock of the store, by the kernel's own word; as pids.
+sub lock_holders {
+    my ($self) = @_;
+    my $lock = $self->state_path . '/lock';
+    my %holders;
+
+    for my $process ($self->{test}->processes) {
+        for my $fd (glob "/proc/$process->{pid}/fd/*") {
+            next if (readlink($fd) || '') ne $lock;
+            $fd =~ s{/fd/}{/fdinfo/};
+            $holders{ $process->{pid} } = 1
+                if ACME::Test::slurp($fd) =~ /^lock:.*FLOCK/m;
+        }
+    }
+    my @pids = sort { $a <=> $b } keys %holders;
+    return @pids;
+}
+
+# The live pair, read as servers read it: the link once, then the generation.
+# Returns '' when there is none, 'whole', or what is wrong with it.
+sub live_pair {
+    my ($self, $name) = @_;
+    require IO::Socket::SSL;
+    my $live = $self->state_path . '/live';
+    my $target = readlink "$live/$name";
+
+    return '' if !defined $target;
+    my $context = Net::SSLeay::CTX_new() or return 'no context';
+    my @files = map { "$live/$target/$_" } qw(fullchain.pem privkey.pem);
+    my $wrong = !Net::SSLeay::CTX_use_certificate_chain_file($context,
+            $files[0]) ? "$files[0] cannot be read"
+        : !Net::SSLeay::CTX_use_PrivateKey_file($context, $files[1],
+            Net::SSLeay::FILETYPE_PEM()) ? "$files[1] does not match"
+        : !Net::SSLeay::CTX_check_private_key($context) ? "$target is torn"
+        : 'whole';
+    Net::SSLeay::ERR_clear_error();
+    Net::SSLeay::CTX_free($context);
+    return $wrong;
+}
+
+# Everything below the state path, to be compared: what changed in between?
+sub state_snapshot {
+    my ($self) = @_;
+    my %found;
+
+    return {} if !-d $self->state_path;
+    File::Find::find(sub {
+        my @info = lstat or return;
+        $found{$File::Find::name} = join ' ', @info[1 .. 5, 7, 9, 10];
+    }, $self->state_path);
+    return \%found;
 }
 
 # ---- what it shows
 
-sub log { return ACME::Test::slurp($_[0]->path('error.log')) }
+sub log { return ACME::Test::slurp($_[0]->file('log')) }
 
 # The lines that are ours.
 sub acme_log {
@@ -262,6 +346,13 @@ sub plan {
 sub reloads {
     my ($self) = @_;
     my $count = () = $self->log =~ /signal 1 \(SIGHUP\) received/g;
+    return $count;
+}
+
+# How often a helper went on with an order that another one had begun.
+sub resumed {
+    my ($self) = @_;
+    my $count = () = $self->acme_log =~ /order resumed/g;
     return $count;
 }
 

@@ -9,6 +9,9 @@ package ACME::Test::Proxy;
 #       each request and the tokens of http-01 challenges ("token ...")
 #       and run answer => sub { ($method, $path, $headers, $body) }, which
 #       returns a whole HTTP reply, or undef to pass the request on
+#       and hold => 1 holds every answer to a challenge back: the CA gets it
+#       when release is called, so an order stays pending for as long as a
+#       test needs. The Pebble behind must have reject => 0.
 #   start => 0                     not yet: call start later
 
 use strict;
@@ -16,6 +19,7 @@ use warnings;
 
 use IO::Select;
 use IO::Socket::INET;
+use Time::HiRes ();
 
 sub new {
     my ($class, $test, %options) = @_;
@@ -59,6 +63,26 @@ sub connections {
     my $count = () = $self->log =~ /^connection$/mg;
     return $count;
 }
+
+# How many challenges wait for release; and the tokens told by the CA so far.
+sub held {
+    my ($self) = @_;
+    my $count = () = $self->log =~ /^held$/mg;
+    return $count;
+}
+
+sub tokens {
+    my ($self) = @_;
+    my %seen;
+    return grep { !$seen{$_}++ } $self->log =~ /^token (\S+)$/mg;
+}
+
+sub release {
+    my ($self) = @_;
+    ACME::Test::spew($self->_gate, '');
+}
+
+sub _gate { return $_[0]->{test}->path("$_[0]->{name}.open") }
 
 # ---- in the proxy's process
 
@@ -115,10 +139,13 @@ sub _speak_https {
         my ($method, $path) = $head =~ /^(\S+) (\S+)/ or return;
         my $reply = $self->{answer}
             && $self->{answer}->($method, $path, $head, $body);
+        if ($self->{hold} && $path =~ m{^/chalZ/} && !-e $self->_gate) {
+            $self->_hold($head, $body);
+            $reply = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
+                . "Content-Length: 2\r\n\r\n{}";
+        }
         if (!defined $reply) {
-            $server ||= IO::Socket::SSL->new(
-                PeerAddr => "127.0.0.1:$self->{ca}{port}",
-                SSL_verify_mode => 0) or return;
+            $server ||= $self->_connect or return;
             print $server $head, $body;
             my ($reply_head, $reply_body) = _read_message($server,
                 $method eq 'HEAD') or return;
@@ -130,6 +157,28 @@ sub _speak_https {
             && $1 =~ /"token":\s*"([^"]+)"/;
         print $client $reply or return;
     }
+}
+
+sub _connect {
+    my ($self) = @_;
+    return IO::Socket::SSL->new(PeerAddr => "127.0.0.1:$self->{ca}{port}",
+        SSL_verify_mode => 0);
+}
+
+# Nobody waits for this request's reply: a process of its own sends it later.
+sub _hold {
+    my ($self, $head, $body) = @_;
+
+    _note('held');
+    return if fork;
+    while (!-e $self->_gate) {
+        Time::HiRes::sleep(0.05);
+    }
+    if (my $server = $self->_connect) {
+        print $server $head, $body;
+        _read_message($server);
+    }
+    POSIX::_exit(0);
 }
 
 # One HTTP/1.1 message: its head with the empty line, and its body as sent.
@@ -144,17 +193,28 @@ sub _read_message {
     return if $head !~ /\r\n\r\n\z/;
     return ($head, '') if $no_body || $head =~ /^HTTP\S+ (?:204|304|1)/;
     if ($head =~ /^content-length:\s*(\d+)/mi) {
-        read $socket, $body, $1 if $1;
+        $body = _read_bytes($socket, $1);
     } elsif ($head =~ /^transfer-encoding:\s*chunked/mi) {
         while (defined(my $size = <$socket>)) {
             $body .= $size;
-            my $length = hex $size;
-            read $socket, my $chunk, $length + 2;
-            $body .= $chunk;
+            my $length = $size =~ /^([0-9a-f]+)/i ? hex $1 : 0;
+            $body .= _read_bytes($socket, $length + 2);
             last if $length == 0;
         }
     }
     return ($head, $body);
+}
+
+# All of them, in as many TLS records as they come.
+sub _read_bytes {
+    my ($socket, $length) = @_;
+    my $bytes = '';
+
+    while (length $bytes < $length) {
+        read($socket, $bytes, $length - length $bytes, length $bytes)
+            or last;
+    }
+    return $bytes;
 }
 
 1;

@@ -1,0 +1,159 @@
+#!/usr/bin/perl
+
+# Tests for a helper that is killed at any moment: before each call that makes a
+# file durable or tells another process something. Whatever is on disk then,
+# the order goes on, nothing is ordered twice but in the one window where that
+# cannot be known, and the live pair is never torn.
+#
+# The walk is over one issuance for each role. Here only a part of it is walked;
+# ACME_CRASH_WALK=full is for all of it (minutes), =keeper:17 for one step.
+
+use strict;
+use warnings;
+
+use FindBin;
+use lib "$FindBin::Bin/lib";
+use ACME::Test;
+
+my %steps = (supervisor => 3, keeper => 14, agent => 5);
+my $budget = 50;   # seconds, after which no further step is begun
+my $walk = $ENV{ACME_CRASH_WALK} || '';
+
+my $build = $ENV{ACME_BUILD} || "$ACME::Test::root/build";
+my $shim = "$build/crash-shim.so";
+if (!-e $shim) {
+    plan(skip_all => "$shim is missing: make crash-shim");
+}
+
+my $t = ACME::Test->new;
+my $ca = $t->pebble(reject => 0);
+my $helper = $ENV{ACME_HELPER} || "$build/acme-helper";
+my $plan = $t->path('plan');
+my $begin = seconds();
+
+# The helper as acme_helper would start it, with the shim inside.
+spew($t->path('helper'), <<"END");
+#!/bin/bash
+export ACME_CRASH=$plan LD_PRELOAD=$shim
+export ASAN_OPTIONS="\$ASAN_OPTIONS:verify_asan_link_order=0"
+exec -a 'acme-helper: supervisor' $helper
+END
+chmod 0755, $t->path('helper');
+
+for my $role (qw(supervisor keeper agent)) {
+    my @calls = issue($role, 0);
+    cmp_ok(scalar @calls, '>', 0, "$role: " . @calls . ' calls are counted');
+    for my $step (choose($role, @calls)) {
+        last if !$walk && seconds() - $begin > $budget;
+        issue($role, $step);
+    }
+}
+
+$t->done;
+
+# Which steps to take: all; one; or some of each kind, spread evenly.
+sub choose {
+    my ($role, @calls) = @_;
+    my ($wanted, $step) = $walk =~ /^(\w+):(\d+)$/;
+
+    return $wanted eq $role ? $step : () if $wanted;
+    my @all = (1 .. @calls);
+    return @all if $walk;
+
+    # What once went wrong; some kinds of calls; the rest spread over all.
+    my (%kinds, %chosen);
+    $chosen{$_} = 1 for grep {
+        $calls[$_ - 1] =~ /^unlinkat (?:order\.json|privkey\.pem)/ } @all;
+    push @{ $kinds{ $calls[$_ - 1] } }, $_ for @all;
+    my @middle = map { $_->[ @$_ / 2 ] } values %kinds;
+    my $wish = $steps{$role} < @calls ? $steps{$role} : @calls;
+    $chosen{$_} = 1 for evenly($wish / 2, sort { $a <=> $b } @middle);
+    $chosen{$_} = 1 for evenly($wish / 2, @all);
+    my @order = sort { $a <=> $b } keys %chosen;
+    return @order;
+}
+
+sub evenly {
+    my ($number, @list) = @_;
+
+    $number = @list if $number > @list;
+    return map { $list[ ($_ + 0.5) * @list / $number ] } 0 .. $number - 1;
+}
+
+# One issuance from an empty store; the process of this role dies at a step.
+# Returns the calls that it made.
+sub issue {
+    my ($role, $step) = @_;
+    my $name = "$role-$step";
+    my %before = map { $_ => $ca->$_ } qw(orders accounts failed_validations);
+    my (%pairs, $served);
+
+    write_plan($role, $step);
+    my $nginx = $t->nginx(ca => $ca, helper => $t->path('helper'),
+        state => "state-$name", servers => <<'END')->start;
+    server {
+        listen 127.0.0.1:%HTTP%;
+        listen 127.0.0.1:%HTTPS% ssl;
+        server_name example.test;
+        acme_domain;
+    }
+END
+    wait_for(sub {
+        $pairs{ $nginx->live_pair('example.test') } = 1;
+        $nginx->signal('reload') if !$nginx->helpers('supervisor');
+        my $issuer = $nginx->shows('example.test')->{issuer} || '';
+        $served ||= seconds() if $issuer =~ /Pebble/;
+        return $served && (died($step) || seconds() - $served > 3);
+    }, 150);
+    ok($served, "$name: the certificate is served");
+    is($nginx->live_pair('example.test'), 'whole', 'the live pair is whole');
+    is_deeply([ grep { $_ && $_ ne 'whole' } keys %pairs ], [],
+        'and was never torn');
+
+    my $state = read_plan();
+    if ($step) {
+        my $call = $state->{calls}[$step - 1] || 'never reached';
+        diag(sprintf '%s: %s, %.1f s', $name, $call, seconds() - $begin);
+    }
+    my $orders = $ca->orders - $before{orders};
+    my $unknown = $step && $state->{orders_at_death} == 1;
+    ok($orders == 1 || $unknown && $orders == 2,
+        $unknown ? 'at most one order too many' : 'one order')
+        or diag("$orders orders");
+    is($ca->accounts - $before{accounts}, 1, 'one account');
+    is($ca->failed_validations, $before{failed_validations},
+        'no validation failed');
+
+    $nginx->stop;
+    ok($nginx->helpless, 'the helper ends with the server');
+    is_deeply([ leftovers($nginx) ], [], 'nothing is left over');
+    return @{ $state->{calls} };
+}
+
+# Files of a write that was not finished, orders that are finished.
+sub leftovers {
+    my ($nginx) = @_;
+    my %all = %{ $nginx->state_snapshot };
+    return sort grep { m{/\.tmp-|/\.new$|/pending/.} } keys %all;
+}
+
+# ---- the plan that is shared with the shim
+
+sub write_plan {
+    my ($role, $step) = @_;
+    spew($plan, pack 'L4a64a64000', $step, 0, 0, 0, $role, '');
+}
+
+sub read_plan {
+    my ($step, $count, $orders, $orders_at_death, $role, @calls) =
+        unpack 'L4Z64(Z64)1000', slurp($plan);
+    splice @calls, $count if $count < @calls;
+    s/ $|\.tmp-\K.*//g for @calls;
+    return { count => $count, calls => \@calls,
+        orders_at_death => $orders_at_death };
+}
+
+sub died {
+    my ($step) = @_;
+    return read_plan()->{count} >= $step;
+}

@@ -1,0 +1,100 @@
+#!/usr/bin/perl
+
+# Tests for how nginx may be started: as a daemon, in the foreground, by a
+# shell that waits for its output, by a parent that ignores its children.
+
+use strict;
+use warnings;
+
+use FindBin;
+use lib "$FindBin::Bin/lib";
+use ACME::Test;
+
+my $t = ACME::Test->new;
+my $ca = $t->pebble;
+my $nginx = $t->nginx(ca => $ca, servers => <<'END');
+    server {
+        listen 127.0.0.1:%HTTP%;
+        listen 127.0.0.1:%HTTPS% ssl;
+        server_name example.test;
+        acme_domain;
+    }
+END
+my @command = $nginx->command;
+
+# A shell reads the output until nobody can write to it any more.
+for my $output ('', '2>&1') {
+    my ($status, $text) = $t->run('timeout', 60, 'sh', '-c',
+        "out=\$(@command $output); echo \"status \$?: \$out\"");
+    is($status, 0, "\$(nginx $output) returns") or diag($text);
+    like($text, qr/^status 0: $/m, 'and says nothing');
+    ok($nginx->issued('example.test'), 'a certificate is served');
+    stands_alone('daemon on');
+    $nginx->stop;
+    ok($nginx->helpless, 'stopped, with its helper');
+}
+
+# In the foreground, ended as by Ctrl-C in a terminal: the whole group.
+$nginx->configure(daemon => 'off');
+my $pid = $t->spawn('foreground', 'setsid', @command);
+ok($nginx->issued('example.test'), 'daemon off: a certificate is served');
+is($nginx->running, $pid, 'in the foreground');
+stands_alone('daemon off');
+kill 'INT', -$pid;
+ok(wait_for(sub { !alive($pid) }), 'Ctrl-C ends it');
+ok($nginx->helpless, 'and its helper');
+
+# Some parents ignore their children, and that is inherited.
+for my $daemon (qw(on off)) {
+    $nginx->configure(daemon => $daemon);
+    my @perl = ('perl', '-e', '$SIG{CHLD} = "IGNORE"; exec @ARGV', @command);
+    my $parent = $t->spawn('ignored', @perl);
+    ok(wait_for(sub { $nginx->running }),
+        "SIGCHLD ignored, daemon $daemon: it starts");
+    ok($nginx->helper('keeper'),
+        'and the helper too');
+    ok($nginx->issued('example.test'), 'and serves the certificate');
+    stands_alone("SIGCHLD ignored, daemon $daemon");
+    $nginx->stop('quit');
+    ok($nginx->helpless, 'stopped, with its helper');
+    waitpid $parent, 0;
+}
+
+# One order for all these starts.
+$ca->judge(1);
+
+$t->done;
+
+# Not of the server's session or group, and with nothing of it open.
+sub stands_alone {
+    my ($when) = @_;
+    my $master = $nginx->running;
+
+    for my $role (qw(supervisor keeper)) {
+        my $pid = $nginx->helper($role);
+        my ($parent, $group, $session) = (split ' ',
+            (slurp("/proc/$pid/stat") =~ /\) . (.*)/s)[0])[0 .. 2];
+        isnt($session, (split ' ', (slurp("/proc/$master/stat")
+            =~ /\) . (.*)/s)[0])[2], "$when: the $role: another session");
+        isnt($group, getpgrp, 'another process group');
+        isnt($parent, $master, 'not a child of the master');
+        is(readlink("/proc/$pid/cwd"), '/', 'its directory is the root');
+        my @open = map { readlink } glob "/proc/$pid/fd/*";
+        is_deeply([ grep { m{^/dev/(?!null)|nginx\.pid|\.conf$} } @open ], [],
+            'nothing of the terminal or the server is open');
+        like(slurp("/proc/$pid/status"), qr/^SigIgn:\s+0000000000000000$/m,
+            'no signal is ignored') if $role eq 'supervisor';
+    }
+    my %ports = map { $_ => 1 } listening();
+    my $supervisor = $nginx->helper('supervisor');
+    my @sockets = map { (readlink($_) || '') =~ /^socket:\[(\d+)\]/ ? $1 : () }
+        glob "/proc/$supervisor/fd/*";
+    is_deeply([ grep { $ports{$_} } @sockets ], [],
+        "$when: the helper holds no listening port");
+}
+
+# The inodes of all listening TCP sockets.
+sub listening {
+    return map { (split)[3] eq '0A' ? (split)[9] : () }
+        split /\n/, slurp('/proc/net/tcp');
+}

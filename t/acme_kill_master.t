@@ -1,0 +1,78 @@
+#!/usr/bin/perl
+
+# Tests for kill -9 of the master: the helper ends, and a new start goes on with
+# the same order. The workers, orphans now, serve until somebody ends them.
+
+use strict;
+use warnings;
+
+use FindBin;
+use lib "$FindBin::Bin/lib";
+use ACME::Test;
+
+my $t = ACME::Test->new;
+my $ca = $t->pebble(reject => 0);
+my $proxy = $t->proxy(ca => $ca, hold => 1);
+my $nginx = $t->nginx(ca => $proxy, servers => <<'END')->start;
+    server {
+        listen 127.0.0.1:%HTTP%;
+        listen 127.0.0.1:%HTTPS% ssl;
+        server_name example.test www.example.test;
+        acme_domain;
+        return 301 https://$host$request_uri;
+    }
+END
+
+ok(wait_for(sub { $proxy->held >= 2 }), 'an order waits for validation');
+my @tokens = $proxy->tokens;
+
+kill_master('in mid-order');
+my $resumed = $nginx->resumed;
+$nginx->start;
+ok(wait_for(sub { $nginx->resumed > $resumed }),
+    'a new start takes the order up again');
+is_deeply([ unanswered() ], [], 'with the same tokens');
+is($ca->orders, 1, 'the same order');
+
+$proxy->release;
+my $issued = $nginx->issued('example.test');
+ok($issued, 'and it is finished');
+$ca->judge(1);
+
+my $connections = $proxy->connections;
+kill_master('idle');
+$nginx->start;
+is($nginx->shows('example.test')->{fingerprint}, $issued->{fingerprint},
+    'idle: a new start serves the certificate at once');
+ok(wait_for(sub { $nginx->lock_holders }), 'and has a keeper');
+is($proxy->connections, $connections, 'the CA is not called');
+$ca->judge(1);
+unlike($nginx->acme_log, qr/\[(error|alert|emerg)\]/, 'no error is logged');
+
+$t->done;
+
+sub kill_master {
+    my ($when) = @_;
+    my $master = $nginx->running;
+    my @workers = $nginx->workers;
+    my @helpers = $nginx->helpers;
+    my $shown = $nginx->shows('example.test')->{fingerprint};
+
+    cmp_ok(scalar @helpers, '>=', 2, "$when: there is a helper");
+    kill 'KILL', $master;
+    ok(wait_for(sub { !alive($master) }), "$when: the master is killed");
+    ok($nginx->helpless, 'the helper ends');
+    ok(wait_for(sub { !grep { alive($_) } @helpers }), 'all of it');
+    is_deeply([ $nginx->lock_holders ], [], 'nobody holds the store');
+    is($nginx->shows('example.test')->{fingerprint}, $shown,
+        'the orphaned workers serve as before');
+
+    kill 'TERM', @workers;   # they have the ports
+    ok(wait_for(sub { !grep { alive($_) } @workers }), 'until they are ended');
+}
+
+# The tokens of the order that the server does not answer.
+sub unanswered {
+    return grep { $nginx->get("/.well-known/acme-challenge/$_",
+        'example.test') !~ /^HTTP\S+ 200 .*\Q$_\E\./s } @tokens;
+}
