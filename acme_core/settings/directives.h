@@ -17,7 +17,7 @@
     X(DOMAIN, "acme_domain", "AcmeDomain", SERVER, 0, 100,                  \
         "[name ...]", "the names of the server",                            \
         "Get and keep a certificate for these names and serve it here; no " \
-        "ssl_certificate lines.")                                           \
+        "lines that name certificate files.")                               \
     X(CA, "acme_ca", "AcmeCA", BOTH, 1, 1,                                  \
         "name | URL", "letsencrypt",                                        \
         "The certificate authority: letsencrypt, letsencrypt-staging, or "  \

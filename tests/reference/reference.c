@@ -12,13 +12,13 @@ place(enum acme_directive_scope scope)
 {
     switch (scope) {
     case ACME_SCOPE_GLOBAL:
-        return "http";
+        return "global";
     case ACME_SCOPE_SERVER:
         return "server";
     case ACME_SCOPE_BOTH:
         break;
     }
-    return "http, server";
+    return "both";
 }
 
 /* A bar would end the cell, even inside a code span. */
@@ -36,7 +36,7 @@ print_cell(const char *text)
 static void
 print_row(const struct acme_directive_info *info)
 {
-    printf("| `%s` | ", info->name);
+    printf("| `%s` | `%s` | ", info->name, info->httpd_name);
     print_cell(info->arguments);
     printf(" | %s | ", place(info->scope));
     print_cell(info->otherwise);
@@ -48,8 +48,8 @@ print_row(const struct acme_directive_info *info)
 int
 main(void)
 {
-    printf("| directive | arguments | where | default | meaning |\n"
-        "|---|---|---|---|---|\n");
+    printf("| nginx | httpd | arguments | where | default | meaning |\n"
+        "|---|---|---|---|---|---|\n");
     for (size_t i = 0; i < ACME_DIRECTIVE_COUNT; i++) {
         print_row(&acme_directive_infos[i]);
     }
