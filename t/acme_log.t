@@ -41,14 +41,15 @@ $nginx->reload(level => 'info', servers => servers('c'));
 ok($nginx->says(qr/ c\.test: .*certificate obtained/), 'issued at info');
 like($nginx->acme_log, qr/\[info\] .* c\.test: .*newOrder sent/,
     'the agent\'s steps at info');
-like($nginx->acme_log, qr/\[info\] .*acme: http-01 challenge answered/,
-    'the worker\'s answers too');
 unlike($nginx->acme_log, qr/\[debug\] .*acme:/, 'and no more');
 
 my (undef, $version) = $t->run('nginx', '-V');
 my $level = $version =~ /--with-debug/ ? 'debug' : 'info';
 $nginx->reload(level => $level, servers => servers('d'));
 ok($nginx->says(qr/ d\.test: .*certificate obtained/), "issued at $level");
+# not before: a worker of the reload before may have answered for c.test
+like($nginx->acme_log, qr/\[info\] .*acme: http-01 challenge answered/,
+    'the worker\'s answers too');
 SKIP: {
     skip 'nginx without --with-debug', 1 if $level ne 'debug';
     like($nginx->log, qr/\[debug\] /, 'debug lines are there');
