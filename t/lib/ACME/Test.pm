@@ -27,6 +27,7 @@ use Test::More;
 use Time::HiRes qw(sleep time);
 
 use ACME::Test::Nginx;
+use ACME::Test::Httpd;
 use ACME::Test::Pebble;
 use ACME::Test::Proxy;
 
@@ -71,6 +72,11 @@ sub pebble {
 sub nginx {
     my ($self, %options) = @_;
     return $self->{nginx} = ACME::Test::Nginx->new($self, %options);
+}
+
+sub httpd {
+    my ($self, %options) = @_;
+    return $self->{httpd} = ACME::Test::Httpd->new($self, %options);
 }
 
 # A counting proxy; see ACME::Test::Proxy.
@@ -236,11 +242,11 @@ sub processes {
 sub done {
     my ($self) = @_;
 
-    if ($self->{nginx}) {
-        $self->{nginx}->stop;
-        ok(wait_for(sub { !$self->{nginx}->helpers }, $patience),
+    for my $server (grep { $_ } @$self{qw(nginx httpd)}) {
+        $server->stop;
+        ok(wait_for(sub { !$server->helpers }, $patience),
             'no helper is left');
-        $self->{nginx}->check_logs;
+        $server->check_logs;
     }
     done_testing();
 }
