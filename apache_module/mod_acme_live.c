@@ -84,7 +84,7 @@ int mod_acme_has_tls(const ap_directive_t *section, int inherited,
             && mod_acme_find(ap_conftree, "SSLCertificateFile") != NULL;
     }
     args = line->args;
-    return strcasecmp(ap_getword_conf(p, &args), "off") != 0;
+    return strcasecmp(ap_getword_conf(p, &args), "on") == 0;
 }
 
 /* ---- the placeholder */
