@@ -39,7 +39,7 @@ objects = $(patsubst acme_core/%.c,$(BUILD)/$(1)/%.o,\
 .PHONY: all clean helper helper-asan helper-clang unit fuzz crash-shim
 # Objects that only a pattern rule names stay, or each make would redo them.
 .SECONDARY:
-all: helper module
+all: helper module module-apache
 
 # ---- objects in three builds: release, asan (gcc), clang (fuzzing)
 
@@ -103,5 +103,5 @@ $(BUILD)/crash-shim.so: tests/crash/shim.c
 clean:
 	rm -rf $(BUILD)
 
--include ngx_module/module.mk tests/check.mk
+-include ngx_module/module.mk apache_module/module.mk tests/check.mk
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

@@ -1,6 +1,7 @@
 # Checks, demo, installation, and the README's table. Included by Makefile.
 
 MODULESDIR ?= /usr/lib/nginx/modules
+APACHE_MODULESDIR ?= $(shell $(APXS) -q LIBEXECDIR)
 FUZZ_SECONDS ?= 5
 
 .PHONY: deps check demo bench install lint readme unit-list fuzz-check
@@ -19,10 +20,12 @@ bench:
 	@echo "bench: nothing is measured yet"
 
 install: all
-	install -d $(DESTDIR)$(LIBEXECDIR) $(DESTDIR)$(MODULESDIR)
+	install -d $(DESTDIR)$(LIBEXECDIR) $(DESTDIR)$(MODULESDIR) \
+		$(DESTDIR)$(APACHE_MODULESDIR)
 	install -m 755 $(BUILD)/acme-helper $(DESTDIR)$(LIBEXECDIR)/acme-helper
 	install -m 644 $(BUILD)/ngx_http_acme_domain_module.so \
 		$(DESTDIR)$(MODULESDIR)/
+	install -m 644 $(APACHE_MODULE) $(DESTDIR)$(APACHE_MODULESDIR)/
 
 # ---- parts of check
 

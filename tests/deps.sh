@@ -4,8 +4,8 @@
 
 set -eu
 
-packages="gcc libc6-dev make clang nginx nginx-dev libssl-dev
-    libcurl4-openssl-dev libcjson-dev libseccomp-dev libcmocka-dev
+packages="gcc libc6-dev make clang nginx nginx-dev apache2 apache2-dev
+    libssl-dev libcurl4-openssl-dev libcjson-dev libseccomp-dev libcmocka-dev
     pebble curl openssl ca-certificates perl libio-socket-ssl-perl"
 
 # The sanitizers of the clang that is installed, else of the default one.
@@ -38,7 +38,7 @@ fi
 
 echo "installing:$missing"
 
-# A build must not start a web server on port 80: nginx stays as it is.
+# A build must not start a web server on port 80: they stay as they are.
 policy=/usr/sbin/policy-rc.d
 if [ ! -e "$policy" ]; then
     trap 'rm -f "$policy"' EXIT

@@ -59,13 +59,20 @@ only 'openssl/' 'crypto/'
 only 'curl/' 'agent/'
 only '(cjson/|cJSON)' 'format/json'
 only 'seccomp' 'helper/sandbox'
-only 'ngx_' 'none/'
+only '(ngx_|httpd\.h|ap_|apr_)' 'none/'
 
 # The adapters see one header of ours.
 if [ -d ngx_module ]; then
     hits=$(grep -rn --include='*.[ch]' '^# *include *"' ngx_module |
         grep -vE '"(acme_core\.h|include/acme_core\.h|ngx_[a-z0-9_]+\.h)"')
     [ -z "$hits" ] || fail "ngx_module includes only acme_core.h of ours:
+$hits"
+fi
+
+if [ -d apache_module ]; then
+    hits=$(grep -rn --include='*.[ch]' '^# *include *"' apache_module |
+        grep -vE '"(include/acme_core|mod_acme|httpd|unixd|mpm_common|(http|ap|apr|util)_[a-z_]+)\.h"')
+    [ -z "$hits" ] || fail "apache_module includes only acme_core.h of ours:
 $hits"
 fi
 

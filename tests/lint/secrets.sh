@@ -27,8 +27,8 @@ complain 'a private key lies in the repository' "$(printf '%s\n' $files |
 # A key, key authorization or secret as an argument of a log or error call.
 complain 'a secret goes into a log line or an error text' "$(
     grep -rnE --include='*.[ch]' \
-        '(acme_log[a-z_]*|acme_fail[a-z_]*|acme_while|fprintf|dprintf|ngx_log_error|ngx_conf_log_error) ?\(.*(key_auth|key_authorization|thumbprint|privkey_pem|key_pem|hmac_key|->secret)' \
-        acme_core ngx_module 2>/dev/null | grep -v sizeof)"
+        '(acme_log[a-z_]*|acme_fail[a-z_]*|acme_while|fprintf|dprintf|ngx_log_error|ngx_conf_log_error|ap_log_r?error) ?\(.*(key_auth|key_authorization|thumbprint|privkey_pem|key_pem|hmac_key|->secret)' \
+        acme_core ngx_module apache_module 2>/dev/null | grep -v sizeof)"
 
 # libcurl's verbose mode prints requests.
 complain 'verbose mode of libcurl' "$(grep -rn --include='*.c' \

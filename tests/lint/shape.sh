@@ -26,9 +26,11 @@ functions() {
             next
         }
         inside { next }
-        /^[a-z_][a-z0-9_]*\(/ {
+        # httpd has the type on the same line
+        /^[a-z_][a-z0-9_ *]*\(/ {
             name = $0
             sub(/\(.*/, "", name)
+            sub(/.*[ *]/, "", name)
             begin = FNR
             next
         }
@@ -73,7 +75,7 @@ for folder in acme_core ngx_module apache_module; do
 done
 
 # "columns file:line" of each line that is too wide.
-list=$(find acme_core ngx_module -name '*.[ch]' -exec awk -v max=$columns_max '
+list=$(find acme_core ngx_module apache_module -name '*.[ch]' -exec awk -v max=$columns_max '
     {
         line = $0
         gsub(/[\200-\277]/, "", line)

@@ -1,0 +1,368 @@
+/*
+ * Directives -> settings. What a value may be is the core's business; the
+ * file and line of an error are ours. What the machine lacks (a helper, a
+ * user) is an error at a start and under -t; at a restart httpd would end of
+ * it, and goes on without a helper instead.
+ */
+
+#include "mod_acme.h"
+
+#include "ap_mpm.h"
+#include "apr_hash.h"
+#include "apr_lib.h"
+#include "apr_strings.h"
+#include "apr_user.h"
+#include "http_core.h"
+#include "unixd.h"
+
+APLOG_USE_MODULE(acme);
+
+mod_acme_model_t mod_acme_model;
+
+void mod_acme_log(server_rec *s, int level, const char *text)
+{
+    char spelled[2048];
+
+    acme_spell(ACME_DIALECT_HTTPD, text, spelled, sizeof(spelled));
+    ap_log_error(APLOG_MARK, level, 0, s, "acme: %s", spelled);
+}
+
+/* ---- directives */
+
+static apr_status_t free_scope(void *data)
+{
+    acme_scope_free(data);
+    return APR_SUCCESS;
+}
+
+void *mod_acme_create_server_config(apr_pool_t *p, server_rec *s)
+{
+    mod_acme_server_t *server = apr_pcalloc(p, sizeof(*server));
+
+    (void)s;
+    server->scope = acme_scope_new();
+    if (server->scope == NULL) {
+        ap_abort_on_oom();
+    }
+    apr_pool_cleanup_register(p, server->scope, free_scope,
+                              apr_pool_cleanup_null);
+    return server;
+}
+
+/* What is inherited is the core's business, too. */
+void *mod_acme_merge_server_config(apr_pool_t *p, void *base, void *add)
+{
+    (void)p;
+    (void)base;
+    return add;
+}
+
+/* Relative paths begin at ServerRoot; NULL when there is no such path. */
+static const char *full_name(apr_pool_t *p, enum acme_directive directive,
+                             const char *value)
+{
+    switch (directive) {
+    case ACME_DIRECTIVE_CA_CERTIFICATE:
+    case ACME_DIRECTIVE_STATE_PATH:
+    case ACME_DIRECTIVE_HELPER:
+        return ap_server_root_relative(p, value);
+    default:
+        return value;
+    }
+}
+
+const char *mod_acme_directive(cmd_parms *cmd, void *dir, const char *args)
+{
+    mod_acme_server_t *server = ap_get_module_config(
+        cmd->server->module_config, &acme_module);
+    enum acme_directive directive = (enum acme_directive)(apr_uintptr_t)
+        cmd->info;
+    apr_array_header_t *words = apr_array_make(cmd->temp_pool, 8,
+                                               sizeof(const char *));
+    const char *where = apr_psprintf(cmd->temp_pool, "%s:%d",
+                                     cmd->directive->filename,
+                                     cmd->directive->line_num);
+    struct acme_error err;
+    char spelled[1024];
+
+    (void)dir;
+    if (acme_directive_infos[directive].scope == ACME_SCOPE_GLOBAL) {
+        const char *refused = ap_check_cmd_context(cmd, GLOBAL_ONLY);
+
+        if (refused != NULL) {
+            return refused;
+        }
+    }
+    for (;;) {
+        const char *word;
+
+        while (apr_isspace(*args)) {
+            args++;
+        }
+        if (*args == '\0') {
+            break;
+        }
+        word = ap_getword_conf(cmd->temp_pool, &args);
+        word = full_name(cmd->temp_pool, directive, word);
+        if (word == NULL) {
+            return apr_pstrcat(cmd->pool, cmd->cmd->name,
+                               ": invalid path", NULL);
+        }
+        APR_ARRAY_PUSH(words, const char *) = word;
+    }
+    if (!acme_scope_set(server->scope, directive, words->nelts,
+                        (const char *const *)words->elts, where, &err)) {
+        acme_spell(ACME_DIALECT_HTTPD, err.text, spelled, sizeof(spelled));
+        return apr_pstrdup(cmd->pool, spelled);
+    }
+    return NULL;
+}
+
+/* ---- the servers, and their sections of the file */
+
+/* All that have AcmeDomain: the main one, then as the file has them. */
+static apr_array_header_t *find_servers(apr_pool_t *p, server_rec *s)
+{
+    apr_array_header_t *found = apr_array_make(p, 16, sizeof(server_rec *));
+    server_rec *vhost;
+    int i;
+
+    /* httpd's list of virtual hosts begins with the last */
+    for (vhost = s->next; vhost != NULL; vhost = vhost->next) {
+        APR_ARRAY_PUSH(found, server_rec *) = vhost;
+    }
+    APR_ARRAY_PUSH(found, server_rec *) = s;
+    for (i = 0; i < found->nelts / 2; i++) {
+        server_rec **list = (server_rec **)found->elts;
+        server_rec *swap = list[i];
+
+        list[i] = list[found->nelts - 1 - i];
+        list[found->nelts - 1 - i] = swap;
+    }
+    return found;
+}
+
+static const char *domain_where(server_rec *s)
+{
+    mod_acme_server_t *server = ap_get_module_config(s->module_config,
+                                                     &acme_module);
+
+    return acme_scope_where(server->scope, ACME_DIRECTIVE_DOMAIN);
+}
+
+static const char *section_key(apr_pool_t *p, const char *file, int line)
+{
+    return apr_psprintf(p, "%s:%d", file != NULL ? file : "", line);
+}
+
+static void collect_sections(apr_pool_t *p, apr_hash_t *sections,
+                             const ap_directive_t *node)
+{
+    for (; node != NULL; node = node->next) {
+        if (strcasecmp(node->directive, "<VirtualHost") == 0) {
+            apr_hash_set(sections, section_key(p, node->filename,
+                                               node->line_num),
+                         APR_HASH_KEY_STRING, node->first_child);
+        }
+        else if (node->first_child != NULL) {
+            collect_sections(p, sections, node->first_child);
+        }
+    }
+}
+
+static const ap_directive_t *section_of(apr_pool_t *p, apr_hash_t *sections,
+                                        server_rec *s)
+{
+    if (!s->is_virtual) {
+        return ap_conftree;
+    }
+    return apr_hash_get(sections, section_key(p, s->defn_name,
+                                              s->defn_line_number),
+                        APR_HASH_KEY_STRING);
+}
+
+/*
+ * httpd makes up a name for a server without ServerName, from DNS or the main
+ * server's. Only one that somebody has written down is asked for at a CA.
+ */
+static int is_named(server_rec *s, server_rec *main_server,
+                    const ap_directive_t *section)
+{
+    if (s->server_hostname == NULL) {
+        return 0;
+    }
+    return mod_acme_find(section, "ServerName") != NULL
+        || (s->server_hostname == main_server->server_hostname
+            && mod_acme_find(ap_conftree, "ServerName") != NULL);
+}
+
+static apr_array_header_t *server_names(apr_pool_t *p, server_rec *s,
+                                        int named)
+{
+    apr_array_header_t *names = apr_array_make(p, 8, sizeof(const char *));
+
+    if (named) {
+        APR_ARRAY_PUSH(names, const char *) = s->server_hostname;
+    }
+    if (s->names != NULL) {
+        apr_array_cat(names, s->names);
+    }
+    if (s->wild_names != NULL) {
+        apr_array_cat(names, s->wild_names);
+    }
+    return names;
+}
+
+/* ---- the model */
+
+typedef struct {
+    apr_pool_t *p;
+    server_rec *s;
+    const char *where;
+} warning_t;
+
+static void warn(void *ctx, const char *text)
+{
+    warning_t *warning = ctx;
+
+    mod_acme_log(warning->s, APLOG_WARNING,
+                 apr_psprintf(warning->p, "%s in %s", text, warning->where));
+}
+
+static apr_status_t forget_model(void *data)
+{
+    (void)data;
+    acme_settings_free(mod_acme_model.settings);
+    memset(&mod_acme_model, 0, sizeof(mod_acme_model));
+    return APR_SUCCESS;
+}
+
+/* As whom httpd's children run, by name; User may also say "#33". */
+static const char *children_user(apr_pool_t *p)
+{
+    char *name;
+
+    if (apr_uid_name_get(&name, ap_unixd_config.user_id, p) == APR_SUCCESS) {
+        return name;
+    }
+    return ap_unixd_config.user_name != NULL ? ap_unixd_config.user_name : "";
+}
+
+static int add_server(apr_pool_t *p, server_rec *s, server_rec *main_server,
+                      const ap_directive_t *section)
+{
+    mod_acme_server_t *server = ap_get_module_config(s->module_config,
+                                                     &acme_module);
+    mod_acme_server_t *global = ap_get_module_config(
+        main_server->module_config, &acme_module);
+    const char *where = domain_where(s);
+    warning_t warning = { p, s, where };
+    apr_array_header_t *names;
+    struct acme_error err;
+    size_t cert;
+
+    if (!mod_acme_check_certificate(s, section, where, s->is_virtual)) {
+        return 0;
+    }
+    names = server_names(p, s, is_named(s, main_server, section));
+    if (!acme_settings_add_server(mod_acme_model.settings, global->scope,
+                                  server->scope,
+                                  (const char *const *)names->elts,
+                                  names->nelts, warn, &warning, &cert,
+                                  &err)) {
+        mod_acme_log(s, APLOG_ERR,
+                     apr_psprintf(p, "%s in %s", err.text, where));
+        return 0;
+    }
+    server->managed = 1;
+    server->cert = cert;
+    if (!mod_acme_has_tls(section, s->is_virtual, p)) {
+        warn(&warning, "acme_domain in a server without \"SSLEngine on\": "
+             "the certificate is obtained but not served here,");
+    }
+    return 1;
+}
+
+static int add_servers(apr_pool_t *p, server_rec *s,
+                       const apr_array_header_t *servers)
+{
+    apr_hash_t *sections = apr_hash_make(p);
+    int i;
+
+    collect_sections(p, sections, ap_conftree);
+    for (i = 0; i < servers->nelts; i++) {
+        server_rec *one = APR_ARRAY_IDX(servers, i, server_rec *);
+
+        if (domain_where(one) != NULL
+            && !add_server(p, one, s, section_of(p, sections, one))) {
+            return 0;
+        }
+    }
+    return 1;
+}
+
+/* What depends on the machine. At a restart it must not end httpd. */
+static int check_machine(apr_pool_t *p, server_rec *s, int restart)
+{
+    struct acme_settings *settings = mod_acme_model.settings;
+    struct acme_error err;
+
+    if (acme_settings_check(settings, &err)) {
+        mod_acme_model.startable = 1;
+        return 1;
+    }
+    mod_acme_log(s, APLOG_ERR,
+                 apr_psprintf(p, "%s; acme_domain is in %s%s", err.text,
+                              settings->certs[0].where, !restart ? "" :
+                              "; until this is right, certificates are "
+                              "neither obtained nor renewed"));
+    return restart;
+}
+
+static int has_domain(const apr_array_header_t *servers)
+{
+    int i;
+
+    for (i = 0; i < servers->nelts; i++) {
+        if (domain_where(APR_ARRAY_IDX(servers, i, server_rec *)) != NULL) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+/* Runs under -t, in both passes of a start, and at each restart. */
+int mod_acme_check_config(apr_pool_t *pconf, apr_pool_t *plog,
+                          apr_pool_t *ptemp, server_rec *s)
+{
+    apr_array_header_t *servers = find_servers(ptemp, s);
+    mod_acme_server_t *global = ap_get_module_config(s->module_config,
+                                                     &acme_module);
+    /* 0 is the first pass of a start or -t, 1 its second */
+    int restart = ap_state_query(AP_SQ_CONFIG_GEN) > 1;
+    struct acme_error err;
+
+    (void)plog;
+    if (!has_domain(servers)) {
+        return OK;
+    }
+    mod_acme_model.settings = acme_settings_new(global->scope,
+                                                ACME_HELPER_PATH,
+                                                children_user(ptemp), &err);
+    if (mod_acme_model.settings == NULL) {
+        mod_acme_log(s, APLOG_ERR, err.text);
+        return HTTP_INTERNAL_SERVER_ERROR;
+    }
+    apr_pool_cleanup_register(pconf, NULL, forget_model,
+                              apr_pool_cleanup_null);
+    if (!add_servers(ptemp, s, servers)
+        || !check_machine(ptemp, s, restart)) {
+        return HTTP_INTERNAL_SERVER_ERROR;
+    }
+    mod_acme_model.read_at = apr_time_sec(apr_time_now());
+    if (!acme_store_assign(mod_acme_model.settings, &err)) {
+        mod_acme_log(s, APLOG_ERR, err.text);
+        return HTTP_INTERNAL_SERVER_ERROR;
+    }
+    return OK;
+}
