@@ -14,7 +14,7 @@ use ACME::Test;
 my $t = ACME::Test->new;
 my $ca = $t->pebble(reject => 0);
 my $proxy = $t->proxy(ca => $ca, hold => 1);
-my $nginx = $t->nginx(ca => $proxy, servers => <<'END')->start;
+my $server = $t->server(ca => $proxy, servers => <<'END')->start;
     server {
         listen 127.0.0.1:%HTTP%;
         listen 127.0.0.1:%HTTPS% ssl;
@@ -25,30 +25,30 @@ my $nginx = $t->nginx(ca => $proxy, servers => <<'END')->start;
 END
 
 ok(wait_for(sub { $proxy->held }), 'an order waits for validation');
-my $master = $nginx->running;
-my @helpers = map { $nginx->helper($_) } qw(supervisor keeper);
+my $master = $server->running;
+my @helpers = map { $server->helper($_) } qw(supervisor keeper);
 
-$nginx->configure(http => 'no_such_directive;');
-isnt(($nginx->nginx('-t'))[0], 0, 'the configuration does not pass -t');
+$server->configure(global => 'no_such_directive;');
+isnt(($server->check)[0], 0, 'the configuration does not pass -t');
 $proxy->release;
-ok(wait_for(sub { $nginx->log =~ /\[emerg\].*no_such_directive/ }),
+ok(wait_for(sub { $server->log =~ /\[emerg\].*no_such_directive/ }),
     'the certificate lands and a reload is asked for in vain');
-is($nginx->running, $master, 'the server runs on');
-like($nginx->get('/', 'example.test'), qr/^HTTP\S+ 204/, 'and answers');
-like($nginx->shows('example.test')->{issuer}, qr/ACME placeholder/,
+is($server->running, $master, 'the server runs on');
+like($server->get('/', 'example.test'), qr/^HTTP\S+ 204/, 'and answers');
+like($server->shows('example.test')->{issuer}, qr/ACME placeholder/,
     'with what it had');
-is($nginx->live_pair('example.test'), 'whole', 'the store has the certificate');
-is_deeply([ map { $nginx->helper($_) } qw(supervisor keeper) ], \@helpers,
+is($server->live_pair('example.test'), 'whole', 'the store has the certificate');
+is_deeply([ map { $server->helper($_) } qw(supervisor keeper) ], \@helpers,
     'the helper stays');
 
 # Mended, but nobody reloads: the keeper asks again.
-$nginx->configure(http => '');
-ok($nginx->issued('example.test'), 'mended: the certificate is served');
-like($nginx->acme_log, qr/\[error\] .*the server did not reload when asked: new certificates are not served yet; hint: the configuration on disk may not pass -t/,
+$server->configure(global => '');
+ok($server->issued('example.test'), 'mended: the certificate is served');
+like($server->acme_log, qr/\[error\] .*the server did not reload when asked: new certificates are not served yet; hint: the configuration on disk may not pass -t/,
     'the log said what to look for');
-is_deeply([ map { $nginx->helper($_) } qw(supervisor keeper) ], \@helpers,
+is_deeply([ map { $server->helper($_) } qw(supervisor keeper) ], \@helpers,
     'still the same helper');
-is($nginx->reloads, 2, 'two reloads were asked for');
+is($server->reloads, 2, 'two reloads were asked for');
 $ca->judge(1);
 
 $t->done;

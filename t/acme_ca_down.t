@@ -12,7 +12,7 @@ use ACME::Test;
 
 my $t = ACME::Test->new;
 my $ca = $t->pebble(start => 0);
-my $nginx = $t->nginx(ca => $ca, servers => <<'END')->start;
+my $server = $t->server(ca => $ca, servers => <<'END')->start;
     server {
         listen 127.0.0.1:%HTTP%;
         listen 127.0.0.1:%HTTPS% ssl;
@@ -22,37 +22,37 @@ my $nginx = $t->nginx(ca => $ca, servers => <<'END')->start;
     }
 END
 
-like($nginx->shows('example.test')->{issuer}, qr/ACME placeholder/,
+like($server->shows('example.test')->{issuer}, qr/ACME placeholder/,
     'a placeholder is served');
-like($nginx->get('/', 'example.test'), qr/^HTTP\S+ 301/,
+like($server->get('/', 'example.test'), qr/^HTTP\S+ 301/,
     'and the site works');
 
-my $line = $nginx->says(qr/attempt 1 failed/);
+my $line = $server->says(qr/attempt 1 failed/);
 like($line, qr/\[error\] .*acme: example\.test: 127\.0\.0\.1:\d+: directory: the CA could not be reached: .*; hint: check that this machine may open HTTPS connections/,
     'the log names certificate, CA and step, and has a hint');
 like($line, qr/a placeholder certificate is served/, 'and what is served');
 like($line, qr/the next is at \d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/,
     'and when the next attempt is');
 
-my $plan = $nginx->plan('example.test');
+my $plan = $server->plan('example.test');
 is($plan->{failures}, 1, 'the failure is on disk');
 like($line, qr/\Q$plan->{next_attempt}\E$/, 'with the time of the next one');
 
 # The CA has been down for long: the next attempt is tomorrow. That nginx is
 # started again changes nothing.
-$nginx->stop_all;
-$nginx->plan('example.test', failures => 5,
+$server->stop_all;
+$server->plan('example.test', failures => 5,
     next_attempt => '2099-01-01T00:00:00Z');
 $ca->start;
-$nginx->start;
-ok($nginx->idle, 'nginx starts again');
+$server->start;
+ok($server->idle, 'nginx starts again');
 is($ca->accounts + $ca->orders, 0, 'a restart does not shorten the wait');
 
 # The operator reloads: now is a good time.
-$nginx->reload;
-my $shown = $nginx->issued('example.test');
+$server->reload;
+my $shown = $server->issued('example.test');
 ok($shown, 'an operator\'s reload is worth an attempt');
 $ca->judge(1);
-is($nginx->plan('example.test')->{failures}, 0, 'the failures are forgotten');
+is($server->plan('example.test')->{failures}, 0, 'the failures are forgotten');
 
 $t->done;

@@ -12,7 +12,7 @@ use ACME::Test;
 
 my $t = ACME::Test->new;
 my $ca = $t->pebble(eab => 1);
-my $nginx = $t->nginx(ca => $ca, servers => <<'END')->start;
+my $server = $t->server(ca => $ca, servers => <<'END')->start;
     server {
         listen 127.0.0.1:%HTTP%;
         listen 127.0.0.1:%HTTPS% ssl;
@@ -28,14 +28,14 @@ my $nginx = $t->nginx(ca => $ca, servers => <<'END')->start;
 END
 
 for my $name (qw(a.test b.test)) {
-    my $line = $nginx->says(qr/\Q$name\E: .*attempt 1 failed/);
+    my $line = $server->says(qr/\Q$name\E: .*attempt 1 failed/);
     like($line, qr/\[error\] .*acme: \Q$name\E: 127\.0\.0\.1:\d+: newAccount: externalAccountRequired: /,
         "$name: who refused, and at which step");
     like($line, qr/must include a value for the 'externalAccountBinding' field/,
         "$name: in the CA's own words");
     like($line, qr/hint: this CA wants an external account binding \(EAB\)/,
         "$name: and what to do about it");
-    like($nginx->shows($name)->{issuer}, qr/ACME placeholder/,
+    like($server->shows($name)->{issuer}, qr/ACME placeholder/,
         "$name: a placeholder is served");
 }
 is($ca->accounts, 0, 'no account');

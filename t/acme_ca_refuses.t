@@ -12,7 +12,7 @@ use ACME::Test;
 
 my $t = ACME::Test->new;
 my $ca = $t->pebble(block => ['blocked.test']);
-my $nginx = $t->nginx(ca => $ca, servers => <<'END')->start;
+my $server = $t->server(ca => $ca, servers => <<'END')->start;
     server {
         listen 127.0.0.1:%HTTP%;
         listen 127.0.0.1:%HTTPS% ssl;
@@ -33,21 +33,21 @@ my $nginx = $t->nginx(ca => $ca, servers => <<'END')->start;
     }
 END
 
-ok($nginx->issued('good.test'), 'the good name is issued');
+ok($server->issued('good.test'), 'the good name is issued');
 
-my $line = $nginx->says(qr/ blocked\.test: .*attempt 1 failed/);
+my $line = $server->says(qr/ blocked\.test: .*attempt 1 failed/);
 like($line, qr/\[error\] .*newOrder: rejectedIdentifier: .*blocked\.test/,
     'the refusal: type, the CA\'s words, and the name');
 like($line, qr/hint: this CA will not certify the name; another one may/,
     'with a hint');
 like($line, qr/the next is at \d{4}-/, 'and the next attempt');
 
-$line = $nginx->says(qr/ fine\.test: .*attempt 1 failed/);
+$line = $server->says(qr/ fine\.test: .*attempt 1 failed/);
 like($line, qr/newOrder: rejectedIdentifier: .*sub\.blocked\.test/,
     'one of two names refused: the log says which');
 
 for my $name (qw(blocked.test fine.test)) {
-    like($nginx->shows($name)->{issuer}, qr/ACME placeholder/,
+    like($server->shows($name)->{issuer}, qr/ACME placeholder/,
         "$name: a placeholder is served");
     ok(!-e $t->path("state/pending/$name"), "$name: nothing is left over");
 }

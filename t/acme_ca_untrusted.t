@@ -30,28 +30,28 @@ my $acme = <<'END';
 END
 
 # The system's roots do not know it.
-my $nginx = $t->nginx(ca => $proxy, acme => $acme, servers => $servers);
-$nginx->start;
-my $line = $nginx->says(qr/example\.test: .*attempt 1 failed/);
+my $server = $t->server(ca => $proxy, acme => $acme, servers => $servers);
+$server->start;
+my $line = $server->says(qr/example\.test: .*attempt 1 failed/);
 like($line, qr/\[error\] .*directory: the CA could not be reached: SSL certificate problem/,
     'the error says that the certificate is the problem');
 like($line, qr/hint: the CA's own HTTPS certificate is not trusted: .*name its root in acme_ca_certificate/,
     'the hint says what to do');
-like($nginx->shows('example.test')->{issuer}, qr/ACME placeholder/,
+like($server->shows('example.test')->{issuer}, qr/ACME placeholder/,
     'a placeholder is served');
 
 # A file with other roots is no better; none but its roots count.
-$nginx->stop_all;
+$server->stop_all;
 unlink $t->path('state/plan/example.test.json');
-$nginx->configure(acme => "$acme acme_ca_certificate %TMP%/stranger.pem;");
-$nginx->start;
-ok(wait_for(sub { 2 == (() = $nginx->acme_log =~ /SSL certificate problem/g) }),
+$server->configure(acme => "$acme acme_ca_certificate %TMP%/stranger.pem;");
+$server->start;
+ok(wait_for(sub { 2 == (() = $server->acme_log =~ /SSL certificate problem/g) }),
     'roots of others do not help');
 unlike($proxy->log, qr/^(?:GET|HEAD|POST) /m, 'no request was ever sent');
 
 # The operator follows the hint, and reloads.
-$nginx->reload(acme => "$acme acme_ca_certificate @{[ $ca->trust ]};");
-ok($nginx->issued('example.test'), 'with its root a certificate is obtained');
+$server->reload(acme => "$acme acme_ca_certificate @{[ $ca->trust ]};");
+ok($server->issued('example.test'), 'with its root a certificate is obtained');
 $ca->judge(1);
 
 $t->done;

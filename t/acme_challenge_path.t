@@ -17,7 +17,7 @@ my $t = ACME::Test->new;
 my $ca = $t->pebble(sleep => 600);
 my $proxy = $t->proxy(ca => $ca);
 $t->certificate('static');
-my $nginx = $t->nginx(ca => $proxy, servers => <<'END')->start;
+my $server = $t->server(ca => $proxy, servers => <<'END')->start;
     server {
         listen 127.0.0.1:%HTTP% default_server;
         listen 127.0.0.1:%HTTPS% ssl http2 default_server;
@@ -51,7 +51,7 @@ END
 my $token = wait_for(sub { $proxy->log =~ /^token (\S+)/m && $1 });
 my $path = "/.well-known/acme-challenge/$token";
 my $answer = wait_for(sub {
-    my $text = $nginx->get($path, 'example.test');
+    my $text = $server->get($path, 'example.test');
     return $text =~ /^HTTP\S+ 200/ && $text;
 });
 my ($body) = $answer =~ /\r\n\r\n(.*)/s;
@@ -60,11 +60,11 @@ like($body, qr/^\Q$token\E\.[A-Za-z0-9_-]{43}$/, 'the key authorization');
 like($answer, qr/^Content-Length: @{[ length $body ]}\r$/mi, 'its length');
 
 for my $name (qw(unrelated.test guarded.test site.test unknown.test)) {
-    my $text = $nginx->get($path, $name);
+    my $text = $server->get($path, $name);
     like($text, qr/^HTTP\S+ 200 .*\Q$body\E$/s, "answered for $name");
 }
 
-my $head = $nginx->get($path, 'example.test', '--head');
+my $head = $server->get($path, 'example.test', '--head');
 like($head, qr/^HTTP\S+ 200/, 'HEAD is answered');
 unlike($head, qr/\Q$body\E/, 'without a body');
 
@@ -77,21 +77,21 @@ my $h2 = curl('-k', '--http2', '-w', ' %{http_version}', '--resolve',
     'https://example.test:' . $t->port('https') . $path);
 is($h2, "$body 2", 'over HTTP/2');
 
-like($nginx->get("$path?a=b", 'example.test'), qr/^HTTP\S+ 200/,
+like($server->get("$path?a=b", 'example.test'), qr/^HTTP\S+ 200/,
     'a query string does not matter');
-like($nginx->get($path, 'example.test', '-d', 'x'), qr/^HTTP\S+ 301/,
+like($server->get($path, 'example.test', '-d', 'x'), qr/^HTTP\S+ 301/,
     'POST is the site\'s');
 
 mkdir $t->path($_) for qw(site site/.well-known
     site/.well-known/acme-challenge);
 spew($t->path('site/.well-known/acme-challenge/foreign'), 'webroot');
-like($nginx->get('/.well-known/acme-challenge/foreign', 'site.test'),
+like($server->get('/.well-known/acme-challenge/foreign', 'site.test'),
     qr/^HTTP\S+ 200 .*webroot$/s, 'an unknown token is the site\'s');
-like($nginx->get('/.well-known/acme-challenge/foreign', 'example.test'),
+like($server->get('/.well-known/acme-challenge/foreign', 'example.test'),
     qr/^HTTP\S+ 301/, 'and its redirect stays');
-like($nginx->get($path . 'x', 'guarded.test'), qr/^HTTP\S+ 4(01|03|18)/,
+like($server->get($path . 'x', 'guarded.test'), qr/^HTTP\S+ 4(01|03|18)/,
     'a longer token too');
-like($nginx->get("/.well-known/acme-challenge/", 'guarded.test'),
+like($server->get("/.well-known/acme-challenge/", 'guarded.test'),
     qr/^HTTP\S+ 4/, 'and none at all');
 
 $t->done;

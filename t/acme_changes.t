@@ -13,44 +13,44 @@ use ACME::Test;
 
 my $t = ACME::Test->new;
 my $ca = $t->pebble;
-my $nginx = $t->nginx(ca => $ca, servers => server('one.test two.test'));
-$nginx->start;
-my $first = $nginx->issued('one.test');
+my $server = $t->server(ca => $ca, servers => server('one.test two.test'));
+$server->start;
+my $first = $server->issued('one.test');
 is($first->{names}, 'one.test two.test', 'a certificate for two names');
 
 # A name more, and the CA is slow.
 $t->dns_address('three.test', '127.0.0.9');
-$nginx->reload(servers => server('one.test two.test three.test'));
-ok($nginx->says(qr/ one\.test: .*validation of three\.test failed/),
+$server->reload(servers => server('one.test two.test three.test'));
+ok($server->says(qr/ one\.test: .*validation of three\.test failed/),
     'a name that cannot be validated is added');
-my $line = $nginx->says(qr/ one\.test: .*attempt 1 failed/);
+my $line = $server->says(qr/ one\.test: .*attempt 1 failed/);
 like($line, qr/the present certificate stays in service/,
     'the log says what is served');
-is($nginx->shows($_)->{fingerprint}, $first->{fingerprint},
+is($server->shows($_)->{fingerprint}, $first->{fingerprint},
     "$_: the old certificate is served meanwhile") for qw(one.test three.test);
 is($ca->orders, 2, 'one order for it');
 
 $t->dns_address('three.test', '127.0.0.1');
-$nginx->reload;
-my $second = $nginx->served('three.test',
+$server->reload;
+my $second = $server->served('three.test',
     names => 'one.test three.test two.test');
 ok($second, 'mended: all three are in it');
 is($ca->orders, 3, 'one more order');
-is($nginx->lives, 1, 'in the same folder');
+is($server->lives, 1, 'in the same folder');
 
 # A name less.
-$nginx->reload(servers => server('one.test two.test'));
-ok($nginx->idle, 'a name removed');
+$server->reload(servers => server('one.test two.test'));
+ok($server->idle, 'a name removed');
 is($ca->orders, 3, 'a name removed: no order');
-is($nginx->shows('two.test')->{fingerprint}, $second->{fingerprint},
+is($server->shows('two.test')->{fingerprint}, $second->{fingerprint},
     'the certificate stays');
 
 # Other keys.
 my $shown;
 for my $type (qw(rsa:2048 ecdsa:384)) {
     my $before = $ca->orders;
-    $nginx->reload(http => "acme_key $type;");
-    $shown = $nginx->served('one.test', key => $type);
+    $server->reload(global => "acme_key $type;");
+    $shown = $server->served('one.test', key => $type);
     ok($shown, "acme_key $type: a certificate with such a key");
     is($ca->orders, $before + 1, 'by one order');
     like($shown->{issuer}, qr/Pebble/, 'of the CA');
@@ -58,10 +58,10 @@ for my $type (qw(rsa:2048 ecdsa:384)) {
 
 # A second server with the same names shares it.
 my $orders = $ca->orders;
-$nginx->reload(servers => server('one.test two.test')
+$server->reload(servers => server('one.test two.test')
     . '    server { listen 127.0.0.1:%SECOND% ssl; '
     . 'server_name other.test; acme_domain one.test two.test; }');
-is(wait_for(sub { $nginx->shows('one.test', $t->port('second'))
+is(wait_for(sub { $server->shows('one.test', $t->port('second'))
     ->{fingerprint} }), $shown->{fingerprint}, 'a second server shares it');
 sleep 2;
 is($ca->orders, $orders, 'and orders nothing');

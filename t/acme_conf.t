@@ -10,7 +10,7 @@ use lib "$FindBin::Bin/lib";
 use ACME::Test;
 
 my $t = ACME::Test->new;
-my $nginx = $t->nginx(acme => '', servers => '');
+my $server = $t->server(acme => '', servers => '');
 my $terms = 'acme_accept_terms on;';
 my $tls = 'listen 127.0.0.1:%HTTPS% ssl;';
 
@@ -88,23 +88,23 @@ my @bad = (
 );
 
 for my $case (@bad) {
-    my ($what, $http, $server, $words, $need) = @$case;
+    my ($what, $http, $lines, $words, $need) = @$case;
   SKIP: {
         skip 'not root', 2 if ($need || '') eq 'root' && $> != 0;
-        $nginx->configure(http => $http,
-            servers => $server ? "server { $server }" : '');
-        my ($status, $text) = $nginx->nginx('-t');
+        $server->configure(global => $http,
+            servers => $lines ? "server { $lines }" : '');
+        my ($status, $text) = $server->check;
         isnt($status, 0, "$what: refused");
-        like($text, qr/\[emerg\].*$words.*nginx\.conf:\d+/,
+        like($text, qr/\[emerg\].*$words.*server\.conf:\d+/,
             "$what: with words and place");
     }
 }
 
 # A helper that is not there.
-my $helper = $nginx->{helper};
-$nginx->configure(helper => '/nonexistent/helper', http => $terms,
+my $helper = $server->{helper};
+$server->configure(helper => '/nonexistent/helper', global => $terms,
     servers => "server { $tls server_name a.test; acme_domain; }");
-my ($status, $text) = $nginx->nginx('-t');
+my ($status, $text) = $server->check;
 isnt($status, 0, 'a missing helper is refused');
 like($text, qr{acme_helper "/nonexistent/helper": No such file}, 'by name');
 
@@ -112,11 +112,11 @@ like($text, qr{acme_helper "/nonexistent/helper": No such file}, 'by name');
 my @good = (
     [ 'names left out', $terms,
         "$tls server_name a.test ~^b \"\" _ *.c.test localhost; acme_domain;",
-        map { qr/\[warn\].*leaves out .*"\Q$_\E" cannot be .*nginx\.conf:\d+/ }
+        map { qr/\[warn\].*leaves out .*"\Q$_\E" cannot be .*server\.conf:\d+/ }
             '~^b', '', '_', '*.c.test', 'localhost' ],
     [ 'no TLS listener', $terms,
         'listen 127.0.0.1:%HTTP%; server_name a.test; acme_domain;',
-        qr/\[warn\].*without "listen \.\.\. ssl".*nginx\.conf:\d+/ ],
+        qr/\[warn\].*without "listen \.\.\. ssl".*server\.conf:\d+/ ],
     [ 'inherited ssl_certificate', "$terms ssl_certificate %TMP%/static.pem;"
         . 'ssl_certificate_key %TMP%/static.key;',
         "$tls server_name a.test; acme_domain;" ],
@@ -130,15 +130,15 @@ my @good = (
 );
 
 for my $case (@good) {
-    my ($what, $http, $server, @words) = @$case;
-    $nginx->configure(helper => $helper, http => $http,
-        servers => $server ? "server { $server }" : '');
-    ($status, $text) = $nginx->nginx('-t');
+    my ($what, $http, $lines, @words) = @$case;
+    $server->configure(helper => $helper, global => $http,
+        servers => $lines ? "server { $lines }" : '');
+    ($status, $text) = $server->check;
     is($status, 0, "$what: accepted") or diag($text);
     like($text, $_, "$what: warned") for @words;
 }
 
-ok(!-e $nginx->state_path, 'nothing of all this wrote into the state path');
-ok(!$nginx->helpers, 'or started a helper');
+ok(!-e $server->state_path, 'nothing of all this wrote into the state path');
+ok(!$server->helpers, 'or started a helper');
 
 $t->done;

@@ -89,7 +89,7 @@ sub issue {
     my (%pairs, $served);
 
     write_plan($role, $step);
-    my $nginx = $t->nginx(ca => $ca, helper => $t->path('helper'),
+    my $server = $t->server(ca => $ca, helper => $t->path('helper'),
         state => "state-$name", servers => <<'END')->start;
     server {
         listen 127.0.0.1:%HTTP%;
@@ -99,14 +99,14 @@ sub issue {
     }
 END
     wait_for(sub {
-        $pairs{ $nginx->live_pair('example.test') } = 1;
-        $nginx->signal('reload') if !$nginx->helpers('supervisor');
-        my $issuer = $nginx->shows('example.test')->{issuer} || '';
+        $pairs{ $server->live_pair('example.test') } = 1;
+        $server->signal('reload') if !$server->helpers('supervisor');
+        my $issuer = $server->shows('example.test')->{issuer} || '';
         $served ||= seconds() if $issuer =~ /Pebble/;
         return $served && (died($step) || seconds() - $served > 3);
     }, 150);
     ok($served, "$name: the certificate is served");
-    is($nginx->live_pair('example.test'), 'whole', 'the live pair is whole');
+    is($server->live_pair('example.test'), 'whole', 'the live pair is whole');
     is_deeply([ grep { $_ && $_ ne 'whole' } keys %pairs ], [],
         'and was never torn');
 
@@ -124,16 +124,16 @@ END
     is($ca->failed_validations, $before{failed_validations},
         'no validation failed');
 
-    $nginx->stop;
-    ok($nginx->helpless, 'the helper ends with the server');
-    is_deeply([ leftovers($nginx) ], [], 'nothing is left over');
+    $server->stop;
+    ok($server->helpless, 'the helper ends with the server');
+    is_deeply([ leftovers($server) ], [], 'nothing is left over');
     return @{ $state->{calls} };
 }
 
 # Files of a write that was not finished, orders that are finished.
 sub leftovers {
-    my ($nginx) = @_;
-    my %all = %{ $nginx->state_snapshot };
+    my ($server) = @_;
+    my %all = %{ $server->state_snapshot };
     return sort grep { m{/\.tmp-|/\.new$|/pending/.} } keys %all;
 }
 

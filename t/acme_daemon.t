@@ -12,7 +12,7 @@ use ACME::Test;
 
 my $t = ACME::Test->new;
 my $ca = $t->pebble;
-my $nginx = $t->nginx(ca => $ca, servers => <<'END');
+my $server = $t->server(ca => $ca, servers => <<'END');
     server {
         listen 127.0.0.1:%HTTP%;
         listen 127.0.0.1:%HTTPS% ssl;
@@ -20,7 +20,7 @@ my $nginx = $t->nginx(ca => $ca, servers => <<'END');
         acme_domain;
     }
 END
-my @command = $nginx->command;
+my @command = $server->command;
 
 # A shell reads the output until nobody can write to it any more.
 for my $output ('', '2>&1') {
@@ -28,35 +28,35 @@ for my $output ('', '2>&1') {
         "out=\$(@command $output); echo \"status \$?: \$out\"");
     is($status, 0, "\$(nginx $output) returns") or diag($text);
     like($text, qr/^status 0: $/m, 'and says nothing');
-    ok($nginx->issued('example.test'), 'a certificate is served');
+    ok($server->issued('example.test'), 'a certificate is served');
     stands_alone('daemon on');
-    $nginx->stop;
-    ok($nginx->helpless, 'stopped, with its helper');
+    $server->stop;
+    ok($server->helpless, 'stopped, with its helper');
 }
 
 # In the foreground, ended as by Ctrl-C in a terminal: the whole group.
-$nginx->configure(daemon => 'off');
+$server->configure(daemon => 'off');
 my $pid = $t->spawn('foreground', 'setsid', @command);
-ok($nginx->issued('example.test'), 'daemon off: a certificate is served');
-is($nginx->running, $pid, 'in the foreground');
+ok($server->issued('example.test'), 'daemon off: a certificate is served');
+is($server->running, $pid, 'in the foreground');
 stands_alone('daemon off');
 kill 'INT', -$pid;
 ok(wait_for(sub { !alive($pid) }), 'Ctrl-C ends it');
-ok($nginx->helpless, 'and its helper');
+ok($server->helpless, 'and its helper');
 
 # Some parents ignore their children, and that is inherited.
 for my $daemon (qw(on off)) {
-    $nginx->configure(daemon => $daemon);
+    $server->configure(daemon => $daemon);
     my @perl = ('perl', '-e', '$SIG{CHLD} = "IGNORE"; exec @ARGV', @command);
     my $parent = $t->spawn('ignored', @perl);
-    ok(wait_for(sub { $nginx->running }),
+    ok(wait_for(sub { $server->running }),
         "SIGCHLD ignored, daemon $daemon: it starts");
-    ok($nginx->helper('keeper'),
+    ok($server->helper('keeper'),
         'and the helper too');
-    ok($nginx->issued('example.test'), 'and serves the certificate');
+    ok($server->issued('example.test'), 'and serves the certificate');
     stands_alone("SIGCHLD ignored, daemon $daemon");
-    $nginx->stop('quit');
-    ok($nginx->helpless, 'stopped, with its helper');
+    $server->stop('quit');
+    ok($server->helpless, 'stopped, with its helper');
     waitpid $parent, 0;
 }
 
@@ -68,10 +68,10 @@ $t->done;
 # Not of the server's session or group, and with nothing of it open.
 sub stands_alone {
     my ($when) = @_;
-    my $master = $nginx->running;
+    my $master = $server->running;
 
     for my $role (qw(supervisor keeper)) {
-        my $pid = $nginx->helper($role);
+        my $pid = $server->helper($role);
         my ($parent, $group, $session) = (split ' ',
             (slurp("/proc/$pid/stat") =~ /\) . (.*)/s)[0])[0 .. 2];
         isnt($session, (split ' ', (slurp("/proc/$master/stat")
@@ -80,13 +80,13 @@ sub stands_alone {
         isnt($parent, $master, 'not a child of the master');
         is(readlink("/proc/$pid/cwd"), '/', 'its directory is the root');
         my @open = map { readlink } glob "/proc/$pid/fd/*";
-        is_deeply([ grep { m{^/dev/(?!null)|nginx\.pid|\.conf$} } @open ], [],
+        is_deeply([ grep { m{^/dev/(?!null)|server\.pid|\.conf$} } @open ], [],
             'nothing of the terminal or the server is open');
         like(slurp("/proc/$pid/status"), qr/^SigIgn:\s+0000000000000000$/m,
             'no signal is ignored') if $role eq 'supervisor';
     }
     my %ports = map { $_ => 1 } listening();
-    my $supervisor = $nginx->helper('supervisor');
+    my $supervisor = $server->helper('supervisor');
     my @sockets = map { (readlink($_) || '') =~ /^socket:\[(\d+)\]/ ? $1 : () }
         glob "/proc/$supervisor/fd/*";
     is_deeply([ grep { $ports{$_} } @sockets ], [],

@@ -16,7 +16,7 @@ use Time::HiRes qw(sleep);
 my $times = $ENV{ACME_FLIP_TESTS} || 200;
 my $t = ACME::Test->new;
 my $ca = $t->pebble;
-my $nginx = $t->nginx(ca => $ca, servers => <<'END')->start;
+my $server = $t->server(ca => $ca, servers => <<'END')->start;
     server {
         listen 127.0.0.1:%HTTP%;
         listen 127.0.0.1:%HTTPS% ssl;
@@ -24,26 +24,26 @@ my $nginx = $t->nginx(ca => $ca, servers => <<'END')->start;
         acme_domain;
     }
 END
-my %known = ($nginx->issued('example.test')->{fingerprint} => 1);
+my %known = ($server->issued('example.test')->{fingerprint} => 1);
 ok(%known, 'a certificate is served: generation 1');
 
 # A second generation, of another key.
-my $certs = $nginx->state_path . '/certs/example.test';
+my $certs = $server->state_path . '/certs/example.test';
 $t->certificate('example.test');
 mkdir "$certs/2", 0700 or die "$certs/2: $!";
 rename $t->path('example.test.pem'), "$certs/2/fullchain.pem" or die $!;
 rename $t->path('example.test.key'), "$certs/2/privkey.pem" or die $!;
 spew("$certs/2/meta.json", slurp("$certs/1/meta.json"));
 flip(2);
-my $reloads = $nginx->reloads;
-$nginx->signal('reload');
-wait_for(sub { $nginx->reloads > $reloads });
+my $reloads = $server->reloads;
+$server->signal('reload');
+wait_for(sub { $server->reloads > $reloads });
 $known{ wait_for(sub {
-    my $shown = $nginx->shows('example.test')->{fingerprint};
+    my $shown = $server->shows('example.test')->{fingerprint};
     return $shown && !$known{$shown} && $shown;
 }) } = 1;
 is(keys %known, 2, 'and generation 2');
-my $log = length $nginx->log;
+my $log = length $server->log;
 
 # Some thousand flips a second, by one rename each.
 my $flipper = $t->spawn_code('flipper', sub {
@@ -57,25 +57,25 @@ my $flipper = $t->spawn_code('flipper', sub {
 });
 my @failed;
 for my $n (1 .. $times) {
-    my ($status, $text) = $nginx->nginx('-t');
+    my ($status, $text) = $server->check;
     push @failed, $text if $status != 0 || $text =~ /acme:/;
 }
 is_deeply(\@failed, [], "nginx -t passes $times times, without a warning");
 
 my %shown;
 for my $n (1 .. 50) {
-    my $before = $nginx->reloads;
-    $nginx->signal('reload') or push @failed, "reload $n";
-    wait_for(sub { $nginx->reloads > $before });
-    my $shown = $nginx->shows('example.test');
+    my $before = $server->reloads;
+    $server->signal('reload') or push @failed, "reload $n";
+    wait_for(sub { $server->reloads > $before });
+    my $shown = $server->shows('example.test');
     $shown{ $shown->{fingerprint} || 'no handshake' }++;
 }
 is_deeply(\@failed, [], 'and so do 50 reloads');
 is_deeply([ grep { !$known{$_} } keys %shown ], [],
     'each handshake shows one of the two certificates');
-is($nginx->live_pair('example.test'), 'whole', 'the live pair is whole');
+is($server->live_pair('example.test'), 'whole', 'the live pair is whole');
 
-my $said = substr $nginx->log, $log;
+my $said = substr $server->log, $log;
 unlike($said, qr/\[(?:warn|error|crit|alert|emerg)\]/,
     'the log has no complaint');
 ok(alive($flipper), 'the link was flipped all the time');
@@ -89,7 +89,7 @@ $t->done;
 # As the store does it: a new link, renamed over the old one.
 sub flip {
     my ($generation) = @_;
-    my $live = $nginx->state_path . '/live';
+    my $live = $server->state_path . '/live';
 
     symlink "../certs/example.test/$generation", "$live/.tmp-flip";
     rename "$live/.tmp-flip", "$live/example.test" or die "flip: $!";

@@ -19,7 +19,7 @@ my $proxy = $t->proxy(ca => $ca, hold => 1);
 my $original = $ENV{ACME_HELPER} || "$ACME::Test::root/build/acme-helper";
 my $helper = $t->path('acme-helper');
 put_helper();
-my $nginx = $t->nginx(ca => $proxy, helper => $helper, servers => <<'END');
+my $server = $t->server(ca => $proxy, helper => $helper, servers => <<'END');
     server {
         listen 127.0.0.1:%HTTP%;
         listen 127.0.0.1:%HTTPS% ssl;
@@ -27,55 +27,55 @@ my $nginx = $t->nginx(ca => $proxy, helper => $helper, servers => <<'END');
         acme_domain;
     }
 END
-$nginx->start;
+$server->start;
 ok(wait_for(sub { $proxy->held }), 'an order waits for validation');
 my ($supervisor, $keeper, $agent) =
-    map { $nginx->helper($_) } qw(supervisor keeper agent);
+    map { $server->helper($_) } qw(supervisor keeper agent);
 my $first = inode($supervisor);
 
 put_helper();
-$nginx->signal('reload');
-ok(wait_for(sub { $nginx->reloads == 1 }), 'replaced: a reload');
-is_deeply([ map { $nginx->helper($_) } qw(supervisor keeper agent) ],
+$server->signal('reload');
+ok(wait_for(sub { $server->reloads == 1 }), 'replaced: a reload');
+is_deeply([ map { $server->helper($_) } qw(supervisor keeper agent) ],
     [ $supervisor, $keeper, $agent ], 'leaves the helper alone');
 
 kill 'KILL', $keeper;
-ok($nginx->helper('agent', $agent), 'a keeper and an agent made later');
-is_deeply([ grep { inode($_) ne $first } $nginx->helpers ], [],
+ok($server->helper('agent', $agent), 'a keeper and an agent made later');
+is_deeply([ grep { inode($_) ne $first } $server->helpers ], [],
     'are of the same binary as their supervisor');
 is($ca->orders, 1, 'and go on with the order');
 
 # Taken away altogether.
 unlink $helper;
-isnt(($nginx->nginx('-t'))[0], 0, 'without a helper on disk -t fails');
-kill 'HUP', $nginx->running;
-ok(wait_for(sub { $nginx->log =~ /\[emerg\].*acme_helper "\Q$helper\E"/ }),
+isnt(($server->check)[0], 0, 'without a helper on disk -t fails');
+kill 'HUP', $server->running;
+ok(wait_for(sub { $server->log =~ /\[emerg\].*acme_helper "\Q$helper\E"/ }),
     'and a reload does nothing');
-is($nginx->helper('supervisor'), $supervisor, 'the helper lives');
+is($server->helper('supervisor'), $supervisor, 'the helper lives');
 put_helper();
 
-$nginx->stop;
-ok($nginx->helpless, 'the server is stopped');
-my $resumed = $nginx->resumed;
-$nginx->start;
-ok(wait_for(sub { $nginx->resumed > $resumed }), 'and started: the order goes on');
-isnt(inode($nginx->helper('supervisor')), $first, 'with the new binary');
+$server->stop;
+ok($server->helpless, 'the server is stopped');
+my $resumed = $server->resumed;
+$server->start;
+ok(wait_for(sub { $server->resumed > $resumed }), 'and started: the order goes on');
+isnt(inode($server->helper('supervisor')), $first, 'with the new binary');
 $proxy->release;
-ok($nginx->issued('example.test'), 'and is finished');
+ok($server->issued('example.test'), 'and is finished');
 $ca->judge(1);
 
 # One that is not executable, or ends at once: the server does not care.
 for my $case ([ 'no program', "nothing\n" ], [ 'ends', "#!/bin/sh\nexit 3\n" ]) {
     my ($what, $text) = @$case;
-    $nginx->stop;
+    $server->stop;
     unlink $helper;
     spew($helper, $text);
     chmod 0755, $helper;
-    $nginx->start;
-    ok($nginx->issued('example.test'), "$what: the server serves");
-    is_deeply([ $nginx->helpers ], [], "$what: without a helper");
+    $server->start;
+    ok($server->issued('example.test'), "$what: the server serves");
+    is_deeply([ $server->helpers ], [], "$what: without a helper");
 }
-like($nginx->acme_log, qr/\[alert\] .*acme: the helper is not running, certificates are neither obtained nor renewed: .*Exec format error/,
+like($server->acme_log, qr/\[alert\] .*acme: the helper is not running, certificates are neither obtained nor renewed: .*Exec format error/,
     'the log says what is wrong with the first one');
 
 $t->done;

@@ -12,39 +12,34 @@ use ACME::Test;
 
 my $t = ACME::Test->new;
 my $ca = $t->pebble(sleep => 2);
-my $nginx = $t->nginx(ca => $ca, servers => <<'END')->start;
-    server {
-        listen 127.0.0.1:%HTTP%;
-        listen 127.0.0.1:%HTTPS% ssl;
-        server_name example.test www.example.test api.example.test;
-        acme_domain;
-        return 301 https://$host$request_uri;
-    }
-END
+my $server = $t->server(ca => $ca, sites => [
+    { names => 'example.test www.example.test api.example.test',
+        redirect => 1 },
+])->start;
 
-my $first = $nginx->shows('example.test');
+my $first = $server->shows('example.test');
 like($first->{issuer}, qr/ACME placeholder/, 'a placeholder at once');
 is($first->{names}, 'example.test', 'for the name');
 
-my $shown = $nginx->issued('www.example.test');
+my $shown = $server->issued('www.example.test');
 ok($shown, 'then a certificate of the CA');
 is($shown->{names}, 'api.example.test example.test www.example.test',
     'one certificate for all three names');
 is($shown->{key}, 'ecdsa:256', 'with an ECDSA key');
-like($nginx->get('/', 'example.test'), qr/^HTTP\S+ 301 .*Location: https/s,
+like($server->get('/', 'example.test'), qr/^HTTP\S+ 301 .*Location: https/s,
     'the site redirects as before');
 
 $ca->judge(1);
-is($nginx->reloads, 1, 'one reload');
+is($server->reloads, 1, 'one reload');
 is($ca->accounts, 1, 'one account');
 
-my $log = $nginx->acme_log;
+my $log = $server->acme_log;
 like($log, qr/\[notice\] .*acme: example\.test: 127\.0\.0\.1:\d+: certificate obtained: 3 names, issuer "Pebble/,
     'the log says what was obtained, with name and CA');
 unlike($log, qr/\[(error|alert|emerg)\]/, 'and has no error');
 
 # What is known of the processes.
-my ($keeper, $agent) = map { $nginx->helper($_) } qw(keeper agent);
+my ($keeper, $agent) = map { $server->helper($_) } qw(keeper agent);
 my %status = map { $_ => slurp("/proc/$_/status") } $keeper, $agent;
 my $nobody = getpwnam 'nobody';
 
@@ -65,9 +60,9 @@ my @fds = map { readlink } glob "/proc/$agent/fd/*";
 is_deeply([ grep { m{/state|memfd} } @fds ], [],
     'and has neither the store nor the page open');
 
-my ($worker) = $nginx->workers;
+my ($worker) = $server->workers;
 @fds = map { readlink } glob "/proc/$worker/fd/*";
-is_deeply([ grep { /acme/ } grep { !/error\.log|early\.log/ } @fds ], [],
+is_deeply([ grep { /acme/ } grep { !/\.log/ } @fds ], [],
     'a worker has nothing of ours open');
 like(slurp("/proc/$worker/maps"), qr/ r--s .*acme-page/,
     'and the shared page only for reading');

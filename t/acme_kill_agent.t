@@ -13,7 +13,7 @@ use ACME::Test;
 my $t = ACME::Test->new;
 my $ca = $t->pebble(reject => 0);
 my $proxy = $t->proxy(ca => $ca, hold => 1);
-my $nginx = $t->nginx(ca => $proxy, servers => <<'END')->start;
+my $server = $t->server(ca => $proxy, servers => <<'END')->start;
     server {
         listen 127.0.0.1:%HTTP%;
         listen 127.0.0.1:%HTTPS% ssl;
@@ -26,44 +26,44 @@ END
 ok(wait_for(sub { $proxy->held >= 2 }), 'an order waits for validation');
 my @tokens = $proxy->tokens;
 
-my ($supervisor, $keeper) = map { $nginx->helper($_) } qw(supervisor keeper);
+my ($supervisor, $keeper) = map { $server->helper($_) } qw(supervisor keeper);
 
 for my $n (1 .. 3) {
-    my $resumed = $nginx->resumed;
-    my $agent = $nginx->helper('agent');
+    my $resumed = $server->resumed;
+    my $agent = $server->helper('agent');
     kill 'KILL', $agent;
-    ok($nginx->helper('agent', $agent), "in mid-order, $n: a new agent comes");
+    ok($server->helper('agent', $agent), "in mid-order, $n: a new agent comes");
     is_deeply([ unanswered() ], [], 'the tokens are answered meanwhile');
-    ok(wait_for(sub { $nginx->resumed > $resumed }),
+    ok(wait_for(sub { $server->resumed > $resumed }),
         'the order is taken up again');
     is($ca->orders, 1, 'the same order');
 }
-is($nginx->helper('supervisor'), $supervisor, 'the supervisor stays');
-is($nginx->helper('keeper'), $keeper, 'the keeper stays');
-like($nginx->acme_log,
+is($server->helper('supervisor'), $supervisor, 'the supervisor stays');
+is($server->helper('keeper'), $keeper, 'the keeper stays');
+like($server->acme_log,
     qr/\[error\] .*the agent is gone \(.+\); a new one goes on with its orders/,
     'the log says what happened');
 
 $proxy->release;
-ok($nginx->issued('example.test'), 'the order is finished');
-ok(wait_for(sub { $nginx->reloads == 1 }), 'by one reload');
+ok($server->issued('example.test'), 'the order is finished');
+ok(wait_for(sub { $server->reloads == 1 }), 'by one reload');
 $ca->judge(1);
 
 # The agent is no more needed; when it comes again it has nothing to ask.
 my $connections = $proxy->connections;
-if (my ($agent) = $nginx->helpers('agent')) {
+if (my ($agent) = $server->helpers('agent')) {
     kill 'KILL', $agent;
     ok(wait_for(sub { !alive($agent) }), 'idle: the agent is killed');
 }
-$nginx->signal('reload');
-ok(wait_for(sub { $nginx->reloads == 2 }), 'a reload');
-ok($nginx->issued('example.test'), 'the certificate is served');
-is($nginx->helper('keeper'), $keeper, 'the keeper stays');
+$server->signal('reload');
+ok(wait_for(sub { $server->reloads == 2 }), 'a reload');
+ok($server->issued('example.test'), 'the certificate is served');
+is($server->helper('keeper'), $keeper, 'the keeper stays');
 is($proxy->connections, $connections, 'the CA is not called');
 $ca->judge(1);
 
 # A new name: there is an agent again.
-$nginx->configure(servers => $nginx->{servers} . <<'END');
+$server->configure(servers => $server->{servers} . <<'END');
     server {
         listen 127.0.0.1:%HTTP%;
         listen 127.0.0.1:%HTTPS% ssl;
@@ -71,8 +71,8 @@ $nginx->configure(servers => $nginx->{servers} . <<'END');
         acme_domain;
     }
 END
-$nginx->signal('reload');
-ok(wait_for(sub { $nginx->issued('new.test')->{names} eq 'new.test' }),
+$server->signal('reload');
+ok(wait_for(sub { $server->issued('new.test')->{names} eq 'new.test' }),
     'a certificate for a new name is obtained');
 $ca->judge(2);
 
@@ -80,6 +80,6 @@ $t->done;
 
 # The tokens of the order that the server does not answer.
 sub unanswered {
-    return grep { $nginx->get("/.well-known/acme-challenge/$_",
+    return grep { $server->get("/.well-known/acme-challenge/$_",
         'example.test') !~ /^HTTP\S+ 200 .*\Q$_\E\./s } @tokens;
 }

@@ -13,7 +13,7 @@ use ACME::Test;
 my $t = ACME::Test->new;
 my $ca = $t->pebble(reject => 0);
 my $proxy = $t->proxy(ca => $ca, hold => 1);
-my $nginx = $t->nginx(ca => $proxy, servers => <<'END')->start;
+my $server = $t->server(ca => $proxy, servers => <<'END')->start;
     server {
         listen 127.0.0.1:%HTTP%;
         listen 127.0.0.1:%HTTPS% ssl;
@@ -27,44 +27,44 @@ ok(wait_for(sub { $proxy->held >= 2 }), 'an order waits for validation');
 my @tokens = $proxy->tokens;
 
 kill_master('in mid-order');
-my $resumed = $nginx->resumed;
-$nginx->start;
-ok(wait_for(sub { $nginx->resumed > $resumed }),
+my $resumed = $server->resumed;
+$server->start;
+ok(wait_for(sub { $server->resumed > $resumed }),
     'a new start takes the order up again');
 is_deeply([ unanswered() ], [], 'with the same tokens');
 is($ca->orders, 1, 'the same order');
 
 $proxy->release;
-my $issued = $nginx->issued('example.test');
+my $issued = $server->issued('example.test');
 ok($issued, 'and it is finished');
 $ca->judge(1);
 
 my $connections = $proxy->connections;
 kill_master('idle');
-$nginx->start;
-is($nginx->shows('example.test')->{fingerprint}, $issued->{fingerprint},
+$server->start;
+is($server->shows('example.test')->{fingerprint}, $issued->{fingerprint},
     'idle: a new start serves the certificate at once');
-ok(wait_for(sub { $nginx->lock_holders }), 'and has a keeper');
+ok(wait_for(sub { $server->lock_holders }), 'and has a keeper');
 is($proxy->connections, $connections, 'the CA is not called');
 $ca->judge(1);
-unlike($nginx->acme_log, qr/\[(error|alert|emerg)\]/, 'no error is logged');
+unlike($server->acme_log, qr/\[(error|alert|emerg)\]/, 'no error is logged');
 
 $t->done;
 
 sub kill_master {
     my ($when) = @_;
-    my $master = $nginx->running;
-    my @workers = $nginx->workers;
-    my @helpers = $nginx->helpers;
-    my $shown = $nginx->shows('example.test')->{fingerprint};
+    my $master = $server->running;
+    my @workers = $server->workers;
+    my @helpers = $server->helpers;
+    my $shown = $server->shows('example.test')->{fingerprint};
 
     cmp_ok(scalar @helpers, '>=', 2, "$when: there is a helper");
     kill 'KILL', $master;
     ok(wait_for(sub { !alive($master) }), "$when: the master is killed");
-    ok($nginx->helpless, 'the helper ends');
+    ok($server->helpless, 'the helper ends');
     ok(wait_for(sub { !grep { alive($_) } @helpers }), 'all of it');
-    is_deeply([ $nginx->lock_holders ], [], 'nobody holds the store');
-    is($nginx->shows('example.test')->{fingerprint}, $shown,
+    is_deeply([ $server->lock_holders ], [], 'nobody holds the store');
+    is($server->shows('example.test')->{fingerprint}, $shown,
         'the orphaned workers serve as before');
 
     kill 'TERM', @workers;   # they have the ports
@@ -73,6 +73,6 @@ sub kill_master {
 
 # The tokens of the order that the server does not answer.
 sub unanswered {
-    return grep { $nginx->get("/.well-known/acme-challenge/$_",
+    return grep { $server->get("/.well-known/acme-challenge/$_",
         'example.test') !~ /^HTTP\S+ 200 .*\Q$_\E\./s } @tokens;
 }

@@ -23,30 +23,30 @@ my $servers = join '', map { <<"END" } 1 .. $count;
         return 301 https://\$host\$request_uri;
     }
 END
-my $nginx = $t->nginx(ca => $proxy, servers => $servers, delay => '10s');
+my $server = $t->server(ca => $proxy, servers => $servers, delay => '10s');
 
 my $begin = seconds();
-$nginx->start;
-wait_for(sub { $nginx->reloads && $nginx->lives == $count });
+$server->start;
+wait_for(sub { $server->reloads && $server->lives == $count });
 diag(sprintf '%d certificates in %.1f s', $count, seconds() - $begin);
 
 my @wrong = grep {
-    my $shown = $nginx->issued("s$_.test");
+    my $shown = $server->issued("s$_.test");
     !$shown || $shown->{names} ne "s$_.test";
 } 1 .. $count;
 is_deeply(\@wrong, [], 'every server shows its own certificate');
 
 $ca->judge($count);
 is($ca->accounts, 1, 'one account');
-cmp_ok($nginx->reloads, '<=', 3, 'one reload or few');
+cmp_ok($server->reloads, '<=', 3, 'one reload or few');
 cmp_ok($proxy->connections, '<', 5, 'fewer than 5 connections to the CA');
 
 # Nothing is pending any more, and a reload orders nothing.
 is_deeply([ glob $t->path('state/pending/*') ], [], 'no order is left over');
 my $before = $proxy->connections;
-$nginx->signal('reload');
-wait_for(sub { $nginx->reloads > 1 });
-ok($nginx->issued("s$count.test"), 'still served after a reload');
+$server->signal('reload');
+wait_for(sub { $server->reloads > 1 });
+ok($server->issued("s$count.test"), 'still served after a reload');
 is($ca->orders, $count, 'which orders nothing');
 is($proxy->connections, $before, 'and does not talk to the CA');
 

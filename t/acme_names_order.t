@@ -13,25 +13,25 @@ use ACME::Test;
 
 my $t = ACME::Test->new;
 my $ca = $t->pebble;
-my $nginx = $t->nginx(ca => $ca, servers => servers('one.test two.test',
+my $server = $t->server(ca => $ca, servers => servers('one.test two.test',
     'other.test'));
-$nginx->start;
-my $first = $nginx->issued('one.test');
-my $other = $nginx->issued('other.test');
+$server->start;
+my $first = $server->issued('one.test');
+my $other = $server->issued('other.test');
 $ca->judge(2);
 
 # Moved.
-$nginx->reload(servers => servers('other.test', 'two.test one.test'));
-ok($nginx->idle, 'names and servers in another order');
+$server->reload(servers => servers('other.test', 'two.test one.test'));
+ok($server->idle, 'names and servers in another order');
 is($ca->orders, 2, 'no order');
 serves($first, qw(one.test two.test));
 serves($other, 'other.test');
 
 # A name in front that cannot be validated.
 $t->dns_address('new.test', '127.0.0.9');
-$nginx->reload(servers => servers('new.test two.test one.test',
+$server->reload(servers => servers('new.test two.test one.test',
     'other.test'));
-my $line = $nginx->says(qr/validation of new\.test failed/);
+my $line = $server->says(qr/validation of new\.test failed/);
 like($line, qr/the present certificate stays in service/,
     'a new name in front fails: the log says what is served');
 serves($first, qw(one.test two.test));
@@ -39,25 +39,25 @@ is($ca->orders, 3, 'one order');
 
 # Mended.
 $t->dns_address('new.test', '127.0.0.1');
-$nginx->reload;
-my $second = $nginx->served('new.test',
+$server->reload;
+my $second = $server->served('new.test',
     names => 'new.test one.test two.test');
 ok($second, 'mended: the certificate has it');
 is($ca->orders, 4, 'one more order');
-is($nginx->lives, 2, 'it is the same entry of the store');
+is($server->lives, 2, 'it is the same entry of the store');
 
 # The first one goes.
-$nginx->reload(servers => servers('two.test one.test', 'other.test'));
-ok($nginx->idle, 'the first name taken away');
+$server->reload(servers => servers('two.test one.test', 'other.test'));
+ok($server->idle, 'the first name taken away');
 is($ca->orders, 4, 'no order');
 serves($second, qw(one.test two.test));
 
 # nginx is started anew.
-$nginx->stop_all;
-$nginx->start;
+$server->stop_all;
+$server->start;
 serves($second, qw(one.test two.test));
 serves($other, 'other.test');
-ok($nginx->idle, 'started anew');
+ok($server->idle, 'started anew');
 is($ca->orders, 4, 'still no order');
 
 $t->done;
@@ -65,7 +65,7 @@ $t->done;
 sub serves {
     my ($wanted, @names) = @_;
     local $Test::Builder::Level = $Test::Builder::Level + 1;
-    is($nginx->shows($_)->{fingerprint}, $wanted->{fingerprint},
+    is($server->shows($_)->{fingerprint}, $wanted->{fingerprint},
         "$_: its certificate stays in service") for @names;
 }
 

@@ -20,7 +20,7 @@ my ($failed, $words) = $t->run('gcc', '-D_GNU_SOURCE', '-Wall', '-Werror',
     "$ACME::Test::root/tests/probe/syscall_in.c", '-o', $probe);
 is($failed, 0, 'the probe is built') or diag($words);
 
-my $nginx = $t->nginx(ca => $proxy, servers => <<'END')->start;
+my $server = $t->server(ca => $proxy, servers => <<'END')->start;
     server {
         listen 127.0.0.1:%HTTP%;
         listen 127.0.0.1:%HTTPS% ssl;
@@ -31,12 +31,12 @@ END
 ok(wait_for(sub { $proxy->held }), 'an order waits for validation');
 my ($token) = $proxy->tokens;
 my $path = "/.well-known/acme-challenge/$token";
-my $before = $nginx->get($path, 'example.test');
+my $before = $server->get($path, 'example.test');
 like($before, qr/^HTTP\S+ 200/, 'the page holds its token');
 
-my $master = $nginx->running;
-my ($keeper, $supervisor) = map { $nginx->helper($_) } qw(keeper supervisor);
-my ($worker) = $nginx->workers;
+my $master = $server->running;
+my ($keeper, $supervisor) = map { $server->helper($_) } qw(keeper supervisor);
+my ($worker) = $server->workers;
 my %call = (write => 1, mmap => 9, mprotect => 10, pwrite64 => 18,
     madvise => 28, getuid => 102, ftruncate => 77, openat => 257);
 
@@ -73,9 +73,9 @@ SKIP: {
     }
     like(in_worker('openat', -100, "/proc/$worker/map_files/$range", 2),
         qr/^E(PERM|ACCES|NOENT)$/, 'nor the file behind its own mapping');
-    like(in_worker('openat', -100, $nginx->state_path . '/lock', 2),
+    like(in_worker('openat', -100, $server->state_path . '/lock', 2),
         qr/^EACCES$/, 'nor anything in the store');
-    like(in_worker('openat', -100, $nginx->state_path, 0), qr/^EACCES$/,
+    like(in_worker('openat', -100, $server->state_path, 0), qr/^EACCES$/,
         'not even the store itself');
 }
 like(slurp("/proc/$worker/maps"), qr/ r--s .*acme-page/,
@@ -89,8 +89,8 @@ for my $pid ($master, $keeper, $supervisor) {
 }
 isnt(as_worker(sub { write_memory($worker) }), 0,
     'nor write to the page through a worker\'s');
-my $control = $nginx->state_path . '/control.sock';
-is(as_worker(sub { opendir my $dir, $nginx->state_path }), EACCES,
+my $control = $server->state_path . '/control.sock';
+is(as_worker(sub { opendir my $dir, $server->state_path }), EACCES,
     'nor the state path');
 is(as_worker(sub {
     require Socket;
@@ -101,10 +101,10 @@ is(as_worker(sub {
 # Even root cannot write through a mapping for reading.
 isnt(write_memory($worker), 1, 'no write through the mapping');
 
-is(body($nginx->get($path, 'example.test')), body($before),
+is(body($server->get($path, 'example.test')), body($before),
     'and the token is answered as before');
 $proxy->release;
-ok($nginx->issued('example.test'), 'the order is finished');
+ok($server->issued('example.test'), 'the order is finished');
 $ca->judge(1);
 
 $t->done;

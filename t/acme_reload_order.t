@@ -22,42 +22,42 @@ my $servers = join '', map { <<"END" } 1 .. 3;
         return 301 https://\$host\$request_uri;
     }
 END
-my $nginx = $t->nginx(ca => $proxy, servers => $servers, workers => 2)->start;
+my $server = $t->server(ca => $proxy, servers => $servers, workers => 2)->start;
 
 ok(wait_for(sub { $proxy->held >= 6 }), 'three orders wait for validation');
 my @tokens = $proxy->tokens;
-my @before = map { $nginx->helper($_) } qw(supervisor keeper agent);
+my @before = map { $server->helper($_) } qw(supervisor keeper agent);
 my @open = open_files();
 my $connections = $proxy->connections;
 
 for my $n (1 .. 20) {
-    $nginx->signal('reload');
-    wait_for(sub { $nginx->reloads >= $n });
-    my @wrong = grep { $nginx->get("/.well-known/acme-challenge/$_",
+    $server->signal('reload');
+    wait_for(sub { $server->reloads >= $n });
+    my @wrong = grep { $server->get("/.well-known/acme-challenge/$_",
         'r1.test') !~ /^HTTP\S+ 200 .*\Q$_\E\./s } @tokens;
     is_deeply(\@wrong, [], "reload $n: all tokens are answered");
 }
-is($nginx->reloads, 20, 'twenty reloads');
-is_deeply([ map { $nginx->helper($_) } qw(supervisor keeper agent) ],
+is($server->reloads, 20, 'twenty reloads');
+is_deeply([ map { $server->helper($_) } qw(supervisor keeper agent) ],
     \@before, 'the same supervisor, keeper and agent');
 is($ca->orders, 3, 'and the same orders');
 
 $proxy->release;
-ok($nginx->issued("r$_.test"), "r$_.test is issued") for 1 .. 3;
+ok($server->issued("r$_.test"), "r$_.test is issued") for 1 .. 3;
 $ca->judge(3);
 is($ca->accounts, 1, 'one account');
-unlike($nginx->acme_log, qr/\[(error|alert|emerg)\]|resumed/,
+unlike($server->acme_log, qr/\[(error|alert|emerg)\]|resumed/,
     'nothing had to be taken up again');
 
 # And twenty with nothing to do.
-my $done = $nginx->reloads;
+my $done = $server->reloads;
 $connections = $proxy->connections;
 for my $n (1 .. 20) {
-    $nginx->signal('reload');
-    wait_for(sub { $nginx->reloads >= $done + $n });
+    $server->signal('reload');
+    wait_for(sub { $server->reloads >= $done + $n });
 }
-ok($nginx->issued("r$_.test"), "r$_.test is served") for 1 .. 3;
-is($nginx->reloads, $done + 20, 'idle: twenty reloads, and none of ours');
+ok($server->issued("r$_.test"), "r$_.test is served") for 1 .. 3;
+is($server->reloads, $done + 20, 'idle: twenty reloads, and none of ours');
 is($proxy->connections, $connections, 'idle: the CA is not called');
 $ca->judge(3);
 
@@ -67,7 +67,7 @@ $t->done;
 
 # The master's pages and pipes.
 sub open_files {
-    my $master = $nginx->running;
+    my $master = $server->running;
     my @files = map { readlink } glob "/proc/$master/fd/*";
     my @ours = sort grep { /acme-page|^pipe:/ } @files;
     return @ours;

@@ -17,7 +17,7 @@ my $ca = $t->pebble;
 my $proxy = $t->proxy(to => $ca);
 my @names = map { "$_.test" } qw(whole mismatch leaf chain empty keyless
     unlinked gone);
-my $nginx = $t->nginx(ca => $proxy, servers => join '', map { <<"END" } @names);
+my $server = $t->server(ca => $proxy, servers => join '', map { <<"END" } @names);
     server {
         listen 127.0.0.1:%HTTP%;
         listen 127.0.0.1:%HTTPS% ssl;
@@ -25,22 +25,22 @@ my $nginx = $t->nginx(ca => $proxy, servers => join '', map { <<"END" } @names);
         acme_domain;
     }
 END
-$nginx->start;
-my %first = map { $_ => $nginx->issued($_) } @names;
+$server->start;
+my %first = map { $_ => $server->issued($_) } @names;
 $ca->judge(scalar @names);
 
 # Whole ones.
-$nginx->stop_all;
+$server->stop_all;
 my $connections = $proxy->connections;
-$nginx->start;
+$server->start;
 my @other = grep {
-    ($nginx->shows($_)->{fingerprint} || '') ne $first{$_}{fingerprint}
+    ($server->shows($_)->{fingerprint} || '') ne $first{$_}{fingerprint}
 } @names;
 is_deeply(\@other, [], 'the first handshakes show the certificates on disk');
-ok($nginx->idle, 'the keeper runs');
+ok($server->idle, 'the keeper runs');
 is($ca->orders, scalar @names, 'nothing is ordered');
 is($proxy->connections, $connections, 'nor is the CA talked to');
-$nginx->stop_all;
+$server->stop_all;
 
 # Damaged ones.
 my %damage = (
@@ -58,7 +58,7 @@ my %damage = (
 $_->() for values %damage;
 my @bad = sort keys %damage;
 
-my ($status, $text) = $nginx->nginx('-t');
+my ($status, $text) = $server->check;
 is($status, 0, 'the configuration passes -t');
 for my $name (grep { $_ ne 'unlinked.test' } @bad) {
     like($text, qr/\[warn\] .*acme: the stored certificate of \Q$name\E cannot be served: .+/,
@@ -68,26 +68,26 @@ unlike($text, qr/whole\.test/, 'the whole one: none');
 
 my $orders = $ca->orders;
 $ca->stop;    # so that there is time to look
-$nginx->start;
+$server->start;
 for my $name (@bad) {
-    like($nginx->shows($name)->{issuer}, qr/ACME placeholder/,
+    like($server->shows($name)->{issuer}, qr/ACME placeholder/,
         "$name: a placeholder is served");
 }
-is($nginx->shows('whole.test')->{fingerprint},
+is($server->shows('whole.test')->{fingerprint},
     $first{'whole.test'}{fingerprint}, 'the whole one is served at once');
 
 # The CA is back, without its memory.
-ok($nginx->says(qr/ \Q$_\E: .*attempt 1 failed/), "$_: tried") for @bad;
+ok($server->says(qr/ \Q$_\E: .*attempt 1 failed/), "$_: tried") for @bad;
 $ca->start;
-$nginx->reload;
+$server->reload;
 for my $name (@bad) {
-    my $shown = $nginx->issued($name);
+    my $shown = $server->issued($name);
     ok($shown && $shown->{names} eq $name
         && $shown->{fingerprint} ne $first{$name}{fingerprint},
         "$name: obtained anew");
 }
 is($ca->orders, $orders + @bad, 'an order for each damaged one');
-is($nginx->shows('whole.test')->{fingerprint},
+is($server->shows('whole.test')->{fingerprint},
     $first{'whole.test'}{fingerprint}, 'and none for the whole one');
 
 $t->done;

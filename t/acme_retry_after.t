@@ -36,37 +36,29 @@ sub is_limited {
 my $retry = 3;
 my $ca = $t->pebble(sleep => 2, retry => $retry);
 my $proxy = $t->proxy(ca => $ca, answer => \&answer);
-my $server = <<'END';
-    server {
-        listen 127.0.0.1:%HTTP%;
-        listen 127.0.0.1:%HTTPS% ssl;
-        server_name %s;
-        acme_domain;
-    }
-END
-my $nginx = $t->nginx(ca => $proxy, servers => join '',
-    map { $server =~ s/%s/$_/r } qw(free.test limited.test));
-$nginx->start;
+my $server = $t->server(ca => $proxy,
+    sites => [ map { { names => $_ } } qw(free.test limited.test) ]);
+$server->start;
 
 # A refusal.
-my $line = $nginx->says(qr/ limited\.test: .*attempt 1 failed/);
+my $line = $server->says(qr/ limited\.test: .*attempt 1 failed/);
 like($line, qr/newOrder: rateLimited: too many certificates for limited\.test; hint: /,
     'a 429: the CA\'s own words and a hint');
-my $plan = $nginx->plan('limited.test');
+my $plan = $server->plan('limited.test');
 cmp_ok(age($plan->{failed_at}, $plan->{next_attempt}), '>=', 7190,
     'the next attempt is when the CA says');
 
 # A name that is free does not wait for one that is not.
-ok($nginx->issued('free.test'), 'another name goes on');
-$nginx->reload;
-$nginx->stop_all;
-$nginx->start;
-ok($nginx->helper('keeper'), 'started again');
-$nginx->reload;
+ok($server->issued('free.test'), 'another name goes on');
+$server->reload;
+$server->stop_all;
+$server->start;
+ok($server->helper('keeper'), 'started again');
+$server->reload;
 sleep 3;
 my $limited = () = $proxy->log =~ /^limited$/mg;
 is($limited, 1, 'no reload and no restart shortens the wait');
-is($nginx->plan('limited.test')->{next_attempt}, $plan->{next_attempt},
+is($server->plan('limited.test')->{next_attempt}, $plan->{next_attempt},
     'it is still the same');
 
 # Polls: the CA was asked again no earlier than it wanted.

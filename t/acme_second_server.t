@@ -19,13 +19,13 @@ my $server = 'server { listen 127.0.0.1:%HTTP_PORT%; '
     . 'acme_domain; return 204; }';
 (my $one = $server) =~ s/_PORT//g;
 (my $two = $server) =~ s/_PORT/B/g;
-my $first = $t->nginx(%common, servers => $one)->start;
+my $first = $t->server(%common, servers => $one)->start;
 ok(wait_for(sub { $proxy->held }), 'the first has an order in validation');
 my @tokens = $proxy->tokens;
 my $keeper = $first->helper('keeper');
 my @first = $first->helpers;
 
-my $second = $t->nginx(%common, name => 'second', servers => $two)->start;
+my $second = $t->server(%common, name => 'second', servers => $two)->start;
 ok($second->running, 'the second server starts');
 my $waiting = $second->helper('keeper');
 ok(wait_for(sub { $second->acme_log

@@ -24,7 +24,7 @@ my $proxy = $t->proxy(ca => $ca, answer => sub {
     return undef;
 });
 my $user = (grep { defined getpwnam $_ } qw(daemon bin games))[0];
-my $nginx = $t->nginx(ca => $proxy, servers => <<'END', acme => <<"END2");
+my $server = $t->server(ca => $proxy, servers => <<'END', acme => <<"END2");
     server {
         listen 127.0.0.1:%HTTP%;
         listen 127.0.0.1:%HTTPS% ssl;
@@ -40,27 +40,27 @@ END
     acme_contact admin\@example.test mailto:second\@example.test;
     acme_user $user;
 END2
-$nginx->start;
+$server->start;
 
 # acme_user
 SKIP: {
     skip 'not root', 1 if $> != 0;
-    my $agent = $nginx->helper('agent');
+    my $agent = $server->helper('agent');
     my $uid = getpwnam $user;
     ok(wait_for(sub { slurp("/proc/$agent/status")
         =~ /^Uid:\s+$uid\s+$uid\s+$uid\s/m }), "the agent runs as $user");
 }
 
 # acme_reload off
-ok($nginx->says(qr/certificate obtained/), 'a certificate is obtained');
-ok($nginx->says(qr/\[notice\] .*acme_reload is off: the new certificate is served after the next reload/),
+ok($server->says(qr/certificate obtained/), 'a certificate is obtained');
+ok($server->says(qr/\[notice\] .*acme_reload is off: the new certificate is served after the next reload/),
     'the log says when it is served');
 sleep 3;
-is($nginx->reloads, 0, 'nginx is not reloaded');
-like($nginx->shows('example.test')->{issuer}, qr/ACME placeholder/,
+is($server->reloads, 0, 'nginx is not reloaded');
+like($server->shows('example.test')->{issuer}, qr/ACME placeholder/,
     'and serves what it had');
-$nginx->reload;
-ok($nginx->issued('example.test'), 'after a reload it is served');
+$server->reload;
+ok($server->issued('example.test'), 'after a reload it is served');
 is($ca->orders, 1, 'that orders nothing');
 
 # acme_contact

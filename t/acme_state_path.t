@@ -12,7 +12,7 @@ use ACME::Test;
 
 my $t = ACME::Test->new(root => 1);
 my $ca = $t->pebble;
-my $nginx = $t->nginx(ca => $ca, servers => <<'END');
+my $server = $t->server(ca => $ca, servers => <<'END');
     server {
         listen 127.0.0.1:%HTTP%;
         listen 127.0.0.1:%HTTPS% ssl;
@@ -46,39 +46,39 @@ for my $case (@cases) {
     my ($what, $make, $mend, $words) = @$case;
     my $state = $make->();
 
-    $nginx->configure(state => $state);
-    my ($status, $text) = $nginx->nginx('-t');
+    $server->configure(state => $state);
+    my ($status, $text) = $server->check;
     is($status, 0, "$what: -t passes") or diag($text);
-    $nginx->start;
-    like($nginx->shows('example.test')->{issuer}, qr/ACME placeholder/,
+    $server->start;
+    like($server->shows('example.test')->{issuer}, qr/ACME placeholder/,
         "$what: the server starts and serves a placeholder");
-    my $line = $nginx->says(qr/no certificate can be obtained: /);
+    my $line = $server->says(qr/no certificate can be obtained: /);
     like($line, qr/\[error\] .*$words/, "$what: the error says what is wrong");
     like($line, qr/\Q$state\E/, "$what: and where");
     ok(!-e "$state/certs", "$what: nothing is written there");
 
     $mend->($state);
-    $nginx->reload;
-    ok($nginx->issued('example.test'), "$what: mended, and reloaded: issued");
+    $server->reload;
+    ok($server->issued('example.test'), "$what: mended, and reloaded: issued");
     $ca->judge(++$issued);
-    $nginx->stop_all;
+    $server->stop_all;
     unlink $t->path('error.log');
 }
 
 # Another owner, as a bind mount may have: it works, and is said.
 my $foreign = folder('foreign', 0700);
 chown $nobody, -1, $foreign;
-$nginx->configure(state => $foreign);
-$nginx->start;
-like($nginx->says(qr/acme_state_path belongs/),
+$server->configure(state => $foreign);
+$server->start;
+like($server->says(qr/acme_state_path belongs/),
     qr/\[warn\] .*belongs to uid $nobody, who can read its keys: better chown/,
     'another owner is warned of');
-ok($nginx->issued('example.test'), 'and a certificate obtained');
+ok($server->issued('example.test'), 'and a certificate obtained');
 $ca->judge(++$issued);
-$nginx->stop_all;
+$server->stop_all;
 
 # Read-only, with a certificate in it.
-my $state = $nginx->state_path;
+my $state = $server->state_path;
 my (undef, $serial) = $t->run('openssl', 'x509', '-noout', '-serial', '-in',
     "$state/live/example.test/fullchain.pem");
 SKIP: {
@@ -87,15 +87,15 @@ SKIP: {
     $mounted = $state;
     ($status) = $t->run('mount', '-o', 'remount,ro,bind', $state);
     is($status, 0, 'the state path is read-only');
-    ($status) = $nginx->nginx('-t');
+    ($status) = $server->check;
     is($status, 0, 'read-only: -t passes');
-    $nginx->start;
-    is('serial=' . $nginx->shows('example.test')->{serial} . "\n", $serial,
+    $server->start;
+    is('serial=' . $server->shows('example.test')->{serial} . "\n", $serial,
         'read-only: the certificate in it is served');
-    my $line = $nginx->says(qr/no certificate can be obtained: /);
+    my $line = $server->says(qr/no certificate can be obtained: /);
     like($line, qr/Read-only file system/, 'the error says what is wrong');
     like($line, qr/ReadWritePaths=/, 'and what to do');
-    $nginx->stop_all;
+    $server->stop_all;
     # a process that has just ended may keep it busy for a moment
     ok(wait_for(sub { 0 == ($t->run('umount', $state))[0] }),
         'writable again');
@@ -103,13 +103,13 @@ SKIP: {
 }
 
 # Below something that cannot be written: /proc.
-$nginx->configure(state => '/proc/acme/state');
-my ($status) = $nginx->nginx('-t');
+$server->configure(state => '/proc/acme/state');
+my ($status) = $server->check;
 is($status, 0, 'a path that cannot be made: -t passes');
-$nginx->start;
-ok($nginx->says(qr{no certificate can be obtained: acme_state_path /proc/acme/state .*StateDirectory=}),
+$server->start;
+ok($server->says(qr{no certificate can be obtained: acme_state_path /proc/acme/state .*StateDirectory=}),
     'the error names it and says what systemd needs');
-like($nginx->shows('example.test')->{issuer}, qr/ACME placeholder/,
+like($server->shows('example.test')->{issuer}, qr/ACME placeholder/,
     'the server serves');
 
 $t->done;

@@ -13,7 +13,7 @@ use ACME::Test;
 my $t = ACME::Test->new;
 my $ca = $t->pebble(reject => 0);
 my $proxy = $t->proxy(ca => $ca, hold => 1);
-my $nginx = $t->nginx(ca => $proxy, servers => <<'END')->start;
+my $server = $t->server(ca => $proxy, servers => <<'END')->start;
     server {
         listen 127.0.0.1:%HTTP%;
         listen 127.0.0.1:%HTTPS% ssl;
@@ -27,26 +27,26 @@ ok(wait_for(sub { $proxy->held >= 2 }), 'an order waits for validation');
 my @tokens = $proxy->tokens;
 
 for my $how (qw(stop quit stop quit)) {
-    my @helpers = $nginx->helpers;
-    my $resumed = $nginx->resumed;
+    my @helpers = $server->helpers;
+    my $resumed = $server->resumed;
 
-    $nginx->stop($how);
-    ok($nginx->helpless, "$how: the helper ends");
+    $server->stop($how);
+    ok($server->helpless, "$how: the helper ends");
     ok(wait_for(sub { !grep { alive($_) } @helpers }), 'all of it');
-    is_deeply([ $nginx->lock_holders ], [], 'nobody holds the store');
-    $nginx->start;
-    ok(wait_for(sub { $nginx->resumed > $resumed }),
+    is_deeply([ $server->lock_holders ], [], 'nobody holds the store');
+    $server->start;
+    ok(wait_for(sub { $server->resumed > $resumed }),
         'the next start takes the order up again');
     is($ca->orders, 1, 'the same one');
-    my @wrong = grep { $nginx->get("/.well-known/acme-challenge/$_",
+    my @wrong = grep { $server->get("/.well-known/acme-challenge/$_",
         'example.test') !~ /^HTTP\S+ 200 .*\Q$_\E\./s } @tokens;
     is_deeply(\@wrong, [], 'with the same tokens');
 }
-is(scalar(() = $nginx->acme_log =~ /order resumed/g), 4,
+is(scalar(() = $server->acme_log =~ /order resumed/g), 4,
     'the log says so each time');
 
 $proxy->release;
-my $issued = $nginx->issued('example.test');
+my $issued = $server->issued('example.test');
 ok($issued, 'and it is finished');
 $ca->judge(1);
 is($ca->accounts, 1, 'one account');
@@ -54,15 +54,15 @@ is($ca->accounts, 1, 'one account');
 # With nothing to do.
 for my $how (qw(stop quit)) {
     my $connections = $proxy->connections;
-    $nginx->stop($how);
-    ok($nginx->helpless, "idle, $how: the helper ends");
-    $nginx->start;
-    is($nginx->shows('example.test')->{fingerprint}, $issued->{fingerprint},
+    $server->stop($how);
+    ok($server->helpless, "idle, $how: the helper ends");
+    $server->start;
+    is($server->shows('example.test')->{fingerprint}, $issued->{fingerprint},
         'the next start serves the certificate at once');
-    ok(wait_for(sub { $nginx->lock_holders }), 'the store has its keeper');
+    ok(wait_for(sub { $server->lock_holders }), 'the store has its keeper');
     is($proxy->connections, $connections, 'the CA is not called');
 }
-unlike($nginx->acme_log, qr/\[(error|alert|emerg)\]/, 'no error is logged');
+unlike($server->acme_log, qr/\[(error|alert|emerg)\]/, 'no error is logged');
 $ca->judge(1);
 
 $t->done;

@@ -14,7 +14,7 @@ use File::Find ();
 
 my $t = ACME::Test->new;
 my $ca = $t->pebble;
-my $nginx = $t->nginx(ca => $ca, servers => <<'END');
+my $server = $t->server(ca => $ca, servers => <<'END');
     server {
         listen 127.0.0.1:%HTTP%;
         listen 127.0.0.1:%HTTPS% ssl;
@@ -37,13 +37,13 @@ for my $umask (0, 077, 0777) {
     my $what = sprintf 'umask %04o', $umask;
 
     # nginx's own files need some rights; they are made before.
-    $nginx->configure(state => $state);
-    my ($status) = $nginx->nginx('-t');
+    $server->configure(state => $state);
+    my ($status) = $server->check;
     is($status, 0, "$what: the configuration is good");
     umask $umask;
-    $nginx->start;
+    $server->start;
     umask 022;
-    ok($nginx->issued('example.test'), "$what: issued");
+    ok($server->issued('example.test'), "$what: issued");
     ok(wait_for(sub { -s "$state/plan/unreachable.test.json" }),
         "$what: and failed");
 
@@ -55,7 +55,7 @@ for my $umask (0, 077, 0777) {
     is_deeply([ wrong(@files) ], [], "$what: folders 0700, files 0600");
     is_deeply([ grep { $_->{uid} != $> } @files ], [],
         "$what: all of it is ours");
-    $nginx->stop_all;
+    $server->stop_all;
 }
 
 $t->done;

@@ -13,7 +13,7 @@ use ACME::Test;
 my $t = ACME::Test->new;
 my $ca = $t->pebble(reject => 0);
 my $proxy = $t->proxy(ca => $ca, hold => 1);
-my $nginx = $t->nginx(ca => $proxy, servers => <<'END');
+my $server = $t->server(ca => $proxy, servers => <<'END');
     server {
         listen 127.0.0.1:%HTTP%;
         listen 127.0.0.1:%HTTPS% ssl;
@@ -24,31 +24,31 @@ END
 
 # Before there is anything.
 for my $option (qw(-t -T -tq)) {
-    my ($status, $text) = $nginx->nginx($option);
+    my ($status, $text) = $server->program($option);
     is($status, 0, "$option passes before the first start") or diag($text);
     unlike($text, qr/PRIVATE KEY/, "$option shows no key");
 }
-isnt(($nginx->nginx('-s', 'reopen'))[0], 0, 'nobody is there to reopen logs');
-ok(!-e $nginx->state_path, 'the state path is not made');
-is_deeply([ $nginx->helpers ], [], 'no helper is started');
+isnt(($server->program('-s', 'reopen'))[0], 0, 'nobody is there to reopen logs');
+ok(!-e $server->state_path, 'the state path is not made');
+is_deeply([ $server->helpers ], [], 'no helper is started');
 is($proxy->connections, 0, 'the CA is not called');
 
 # In the midst of an order, and after it.
-$nginx->start;
+$server->start;
 ok(wait_for(sub { $proxy->held }), 'an order is under way');
 undisturbed('in mid-order');
 
-my $log = $nginx->file('log');
+my $log = $server->file('log');
 rename $log, "$log.1" or die "$log: $!";
-ok($nginx->signal('reopen'), '-s reopen after a rotation of the log');
+ok($server->signal('reopen'), '-s reopen after a rotation of the log');
 ok(wait_for(sub { -e $log }), 'the server has a new log');
 $proxy->release;
-ok($nginx->issued('example.test'), 'the order goes on');
-like($nginx->acme_log, qr/certificate obtained/,
+ok($server->issued('example.test'), 'the order goes on');
+like($server->acme_log, qr/certificate obtained/,
     'and the helper writes into the new log too');
 unlike(slurp("$log.1"), qr/certificate obtained/, 'no more into the old one');
 
-ok(wait_for(sub { $nginx->log =~ /signal 1 \(SIGHUP\) received/ }),
+ok(wait_for(sub { $server->log =~ /signal 1 \(SIGHUP\) received/ }),
     'the certificate was loaded');
 undisturbed('idle');
 $ca->judge(1);
@@ -58,17 +58,17 @@ $t->done;
 # The same helpers, and not a byte, name or time changed in the store.
 sub undisturbed {
     my ($when) = @_;
-    my @helpers = $nginx->helpers;
-    my $before = $nginx->state_snapshot;
-    my $reloads = $nginx->reloads;
+    my @helpers = $server->helpers;
+    my $before = $server->state_snapshot;
+    my $reloads = $server->reloads;
 
     for my $option (qw(-t -T -tq)) {
-        my ($status, $text) = $nginx->nginx($option);
+        my ($status, $text) = $server->program($option);
         is($status, 0, "$when: $option passes") or diag($text);
         unlike($text, qr/PRIVATE KEY/, "$when: $option shows no key");
     }
-    ok($nginx->signal('reopen'), "$when: -s reopen");
-    is_deeply($nginx->state_snapshot, $before, "$when: nothing is written");
-    is_deeply([ $nginx->helpers ], \@helpers, "$when: the same helpers");
-    is($nginx->reloads, $reloads, "$when: no reload");
+    ok($server->signal('reopen'), "$when: -s reopen");
+    is_deeply($server->state_snapshot, $before, "$when: nothing is written");
+    is_deeply([ $server->helpers ], \@helpers, "$when: the same helpers");
+    is($server->reloads, $reloads, "$when: no reload");
 }

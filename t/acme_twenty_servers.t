@@ -23,7 +23,7 @@ my $servers = join '', map { <<"END" } 1 .. $count;
         return 301 https://\$host\$request_uri;
     }
 END
-my $nginx = $t->nginx(ca => $ca, workers => 2, servers => <<"END")->start;
+my $server = $t->server(ca => $ca, workers => 2, servers => <<"END")->start;
     server {
         listen 127.0.0.1:%HTTP% default_server;
         listen 127.0.0.1:%HTTPS% ssl default_server;
@@ -36,24 +36,24 @@ $servers
 END
 
 my @wrong = grep {
-    $nginx->shows("s$_.test")->{issuer} !~ /placeholder|Pebble/;
+    $server->shows("s$_.test")->{issuer} !~ /placeholder|Pebble/;
 } 1 .. $count;
 is_deeply(\@wrong, [], 'every server answers at once');
 
 @wrong = grep {
-    my $shown = $nginx->issued("s$_.test");
+    my $shown = $server->issued("s$_.test");
     !$shown || $shown->{names} ne "s$_.test www.s$_.test";
 } 1 .. $count;
 is_deeply(\@wrong, [], 'and shows its own certificate soon');
 $ca->judge($count);
 is($ca->accounts, 1, 'one account');
 
-my $unrelated = $nginx->shows('unrelated.test');
+my $unrelated = $server->shows('unrelated.test');
 like($unrelated->{issuer}, qr/CN=unrelated\.test/,
     'the default server keeps its certificate');
-is($nginx->shows('elsewhere.test')->{fingerprint}, $unrelated->{fingerprint},
+is($server->shows('elsewhere.test')->{fingerprint}, $unrelated->{fingerprint},
     'and shows it to names that nobody serves');
-like($nginx->get('/', 's7.test'), qr/^HTTP\S+ 301 .*Location: https/s,
+like($server->get('/', 's7.test'), qr/^HTTP\S+ 301 .*Location: https/s,
     'the others still redirect');
 
 $t->done;

@@ -13,7 +13,7 @@ use ACME::Test;
 my $t = ACME::Test->new;
 my @cas = map { $t->pebble } 1, 2;
 my $slow = $t->proxy(to => 1, start => 0);   # nobody is there
-my $nginx = $t->nginx(ca => $cas[0], servers => <<"END")->start;
+my $server = $t->server(ca => $cas[0], servers => <<"END")->start;
     server {
         listen 127.0.0.1:%HTTP%;
         listen 127.0.0.1:%HTTPS% ssl;
@@ -37,7 +37,7 @@ my $nginx = $t->nginx(ca => $cas[0], servers => <<"END")->start;
     }
 END
 
-my %shown = map { $_ => $nginx->issued($_) } qw(first.test second.test);
+my %shown = map { $_ => $server->issued($_) } qw(first.test second.test);
 for my $name (keys %shown) {
     is($shown{$name}{names}, $name, "$name is issued");
 }
@@ -50,14 +50,14 @@ is(@folders, 3, 'each CA has its account key');
 my %keys = map { slurp($_) => 1 } @folders;
 is(keys %keys, 3, 'and no two are the same');
 
-ok($nginx->says(qr/ third\.test: 127\.0\.0\.1:@{[ $slow->port ]}: .*could not be reached/),
+ok($server->says(qr/ third\.test: 127\.0\.0\.1:@{[ $slow->port ]}: .*could not be reached/),
     'a third CA that is down fails for itself');
 my $port = $cas[1]{port};
-like($nginx->acme_log, qr/ second\.test: 127\.0\.0\.1:$port: certificate obtained/,
+like($server->acme_log, qr/ second\.test: 127\.0\.0\.1:$port: certificate obtained/,
     'the log names the CA');
 
 # The server moves to the other CA.
-$nginx->reload(servers => <<'END');
+$server->reload(servers => <<'END');
     server {
         listen 127.0.0.1:%HTTP%;
         listen 127.0.0.1:%HTTPS% ssl;
@@ -71,11 +71,11 @@ $nginx->reload(servers => <<'END');
         acme_domain;
     }
 END
-ok($nginx->served('second.test', issuer => $shown{'first.test'}{issuer}),
+ok($server->served('second.test', issuer => $shown{'first.test'}{issuer}),
     'acme_ca changed: a certificate of the new CA');
 is($cas[0]->orders, 2, 'by one order there');
 is($cas[0]->accounts, 1, 'with the account that it has');
-is($nginx->shows('first.test')->{fingerprint},
+is($server->shows('first.test')->{fingerprint},
     $shown{'first.test'}{fingerprint}, 'the other certificate stays');
 
 $t->done;

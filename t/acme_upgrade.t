@@ -21,7 +21,7 @@ my $proxy = $t->proxy(ca => $ca, hold => 1, answer => sub {
     wait_for(sub { -e $gate }) if $path =~ m{^/order-plz};
     return;
 });
-my $nginx = $t->nginx(ca => $proxy, servers => <<'END')->start;
+my $server = $t->server(ca => $proxy, servers => <<'END')->start;
     server {
         listen 127.0.0.1:%HTTP%;
         listen 127.0.0.1:%HTTPS% ssl;
@@ -31,22 +31,22 @@ my $nginx = $t->nginx(ca => $proxy, servers => <<'END')->start;
     }
 END
 
-my $old = $nginx->running;
-my ($keeper) = $nginx->helper('keeper');
-my @old_workers = $nginx->workers;
-ok(wait_for(sub { $nginx->acme_log =~ /certificate ordered/ }),
+my $old = $server->running;
+my ($keeper) = $server->helper('keeper');
+my @old_workers = $server->workers;
+ok(wait_for(sub { $server->acme_log =~ /certificate ordered/ }),
     'an order begins');
 
 kill 'USR2', $old;
-my $new = wait_for(sub { $nginx->running != $old && $nginx->running });
+my $new = wait_for(sub { $server->running != $old && $server->running });
 ok($new, 'a binary upgrade: a new master');
 my @new_workers = wait_for(sub { new_workers() }) ? new_workers() : ();
 ok(@new_workers, 'with workers of its own');
-my ($follower) = $nginx->helper('keeper', $keeper);
+my ($follower) = $server->helper('keeper', $keeper);
 ok($follower, 'and a keeper of its own');
-ok(wait_for(sub { $nginx->acme_log =~ /waiting: another helper has the store/ }),
+ok(wait_for(sub { $server->acme_log =~ /waiting: another helper has the store/ }),
     'which waits, and says so');
-is_deeply([ $nginx->lock_holders ], [ $keeper ],
+is_deeply([ $server->lock_holders ], [ $keeper ],
     'the old keeper alone has the store');
 
 # Tokens made now are answered by the workers of both.
@@ -64,31 +64,31 @@ is($ca->orders, 1, 'there is one order');
 
 # The certificate lands while both masters are there.
 $proxy->release;
-ok(wait_for(sub { $nginx->lives }), 'the certificate lands');
+ok(wait_for(sub { $server->lives }), 'the certificate lands');
 my $shown = wait_for(sub {
-    my $shown = $nginx->shows('example.test');
+    my $shown = $server->shows('example.test');
     return ($shown->{issuer} || '') =~ /Pebble/ && $shown;
 });
 ok($shown, 'and is served by the new master');
-is_deeply([ grep { alive($_) && parent($_) == $old } $nginx->workers ], [],
+is_deeply([ grep { alive($_) && parent($_) == $old } $server->workers ], [],
     'the old master has not been asked for workers again');
-is_deeply([ $nginx->lock_holders ], [ $keeper ],
+is_deeply([ $server->lock_holders ], [ $keeper ],
     'the old keeper has the store until its master ends');
 
 kill 'QUIT', $old;
 ok(wait_for(sub { !alive($old) }), 'the old master ends');
 ok(wait_for(sub { !alive($keeper) }), 'its keeper too');
-ok(wait_for(sub { join(' ', $nginx->lock_holders) eq $follower }),
+ok(wait_for(sub { join(' ', $server->lock_holders) eq $follower }),
     'the new keeper takes the store');
-is($nginx->running, $new, 'the new master stays');
-is($nginx->issued('example.test')->{fingerprint}, $shown->{fingerprint},
+is($server->running, $new, 'the new master stays');
+is($server->issued('example.test')->{fingerprint}, $shown->{fingerprint},
     'and serves the certificate');
 $ca->judge(1);
 is($ca->accounts, 1, 'one account');
-is(scalar(my @all = $nginx->helpers('supervisor')), 1, 'one helper is left');
+is(scalar(my @all = $server->helpers('supervisor')), 1, 'one helper is left');
 
 # What comes later is the new helper's business.
-$nginx->configure(servers => $nginx->{servers} . <<'END');
+$server->configure(servers => $server->{servers} . <<'END');
     server {
         listen 127.0.0.1:%HTTP%;
         listen 127.0.0.1:%HTTPS% ssl;
@@ -96,9 +96,9 @@ $nginx->configure(servers => $nginx->{servers} . <<'END');
         acme_domain;
     }
 END
-$nginx->signal('reload');
-ok(wait_for(sub { ($nginx->shows('new.test')->{names} || '') eq 'new.test'
-    && $nginx->shows('new.test')->{issuer} =~ /Pebble/ }),
+$server->signal('reload');
+ok(wait_for(sub { ($server->shows('new.test')->{names} || '') eq 'new.test'
+    && $server->shows('new.test')->{issuer} =~ /Pebble/ }),
     'a new name is obtained by the new master');
 $ca->judge(2);
 
@@ -111,11 +111,11 @@ sub parent {
 
 # The tokens of the order that the server does not answer.
 sub unanswered {
-    return grep { $nginx->get("/.well-known/acme-challenge/$_",
+    return grep { $server->get("/.well-known/acme-challenge/$_",
         'example.test') !~ /^HTTP\S+ 200 .*\Q$_\E\./s } @tokens;
 }
 
 sub new_workers {
     my %is_old = map { $_ => 1 } @old_workers;
-    return grep { !$is_old{$_} } $nginx->workers;
+    return grep { !$is_old{$_} } $server->workers;
 }

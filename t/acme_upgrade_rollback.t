@@ -20,7 +20,7 @@ my $proxy = $t->proxy(ca => $ca, hold => 1, answer => sub {
     wait_for(sub { -e $gate }) if $path =~ m{^/order-plz};
     return;
 });
-my $nginx = $t->nginx(ca => $proxy, servers => <<'END')->start;
+my $server = $t->server(ca => $proxy, servers => <<'END')->start;
     server {
         listen 127.0.0.1:%HTTP%;
         listen 127.0.0.1:%HTTPS% ssl;
@@ -30,22 +30,22 @@ my $nginx = $t->nginx(ca => $proxy, servers => <<'END')->start;
     }
 END
 
-my $old = $nginx->running;
-my ($keeper) = $nginx->helper('keeper');
-my @old_workers = $nginx->workers;
-ok(wait_for(sub { $nginx->acme_log =~ /certificate ordered/ }),
+my $old = $server->running;
+my ($keeper) = $server->helper('keeper');
+my @old_workers = $server->workers;
+ok(wait_for(sub { $server->acme_log =~ /certificate ordered/ }),
     'an order begins');
 
 kill 'USR2', $old;
-my $new = wait_for(sub { $nginx->running != $old && $nginx->running });
+my $new = wait_for(sub { $server->running != $old && $server->running });
 ok($new, 'a binary upgrade: a new master');
 my @new_workers = wait_for(sub { new_workers() }) ? new_workers() : ();
 ok(@new_workers, 'with workers of its own');
-my ($follower) = $nginx->helper('keeper', $keeper);
+my ($follower) = $server->helper('keeper', $keeper);
 ok($follower, 'and a keeper of its own');
-ok(wait_for(sub { $nginx->acme_log =~ /waiting: another helper has the store/ }),
+ok(wait_for(sub { $server->acme_log =~ /waiting: another helper has the store/ }),
     'which waits, and says so');
-is_deeply([ $nginx->lock_holders ], [ $keeper ],
+is_deeply([ $server->lock_holders ], [ $keeper ],
     'the old keeper alone has the store');
 
 # Tokens made now are answered by the workers of both.
@@ -62,7 +62,7 @@ is_deeply([ map { unanswered() } 1 .. 5 ], [],
 is($ca->orders, 1, 'there is one order');
 
 # Back: the old workers are called again, the new master ends.
-my ($helpers) = scalar(my @before = $nginx->helpers('supervisor'));
+my ($helpers) = scalar(my @before = $server->helpers('supervisor'));
 is($helpers, 2, 'two helpers, one of them waiting');
 kill 'HUP', $old;
 ok(wait_for(sub { grep { my $pid = $_; !grep { $_ == $pid } @new_workers }
@@ -70,26 +70,26 @@ ok(wait_for(sub { grep { my $pid = $_; !grep { $_ == $pid } @new_workers }
 kill 'QUIT', $new;
 ok(wait_for(sub { !alive($new) }), 'the new master ends');
 ok(wait_for(sub { !alive($follower) }), 'its keeper too');
-ok(wait_for(sub { $nginx->running == $old }), 'the old master is the server');
+ok(wait_for(sub { $server->running == $old }), 'the old master is the server');
 is_deeply([ unanswered() ], [], 'its workers answer the tokens');
-is_deeply([ $nginx->lock_holders ], [ $keeper ], 'its keeper has the store');
+is_deeply([ $server->lock_holders ], [ $keeper ], 'its keeper has the store');
 
 $proxy->release;
-ok($nginx->issued('example.test'), 'the order is finished and served');
+ok($server->issued('example.test'), 'the order is finished and served');
 $ca->judge(1);
-is($nginx->helper('keeper'), $keeper, 'by the same keeper');
-is_deeply([ $nginx->helpers('supervisor') ], [ $before[0] ],
+is($server->helper('keeper'), $keeper, 'by the same keeper');
+is_deeply([ $server->helpers('supervisor') ], [ $before[0] ],
     'one helper is left');
 
 $t->done;
 
 # The tokens of the order that the server does not answer.
 sub unanswered {
-    return grep { $nginx->get("/.well-known/acme-challenge/$_",
+    return grep { $server->get("/.well-known/acme-challenge/$_",
         'example.test') !~ /^HTTP\S+ 200 .*\Q$_\E\./s } @tokens;
 }
 
 sub new_workers {
     my %is_old = map { $_ => 1 } @old_workers;
-    return grep { !$is_old{$_} } $nginx->workers;
+    return grep { !$is_old{$_} } $server->workers;
 }

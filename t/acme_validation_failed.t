@@ -17,7 +17,7 @@ my $ca = $t->pebble;
 # Nothing listens on these addresses.
 $t->dns_address('bad.test', '127.0.0.9');
 $t->dns_address('two.trio.test', '127.0.0.9');
-my $nginx = $t->nginx(ca => $ca, servers => <<'END')->start;
+my $server = $t->server(ca => $ca, servers => <<'END')->start;
     server {
         listen 127.0.0.1:%HTTP%;
         listen 127.0.0.1:%HTTPS% ssl;
@@ -41,9 +41,9 @@ my $nginx = $t->nginx(ca => $ca, servers => <<'END')->start;
     }
 END
 
-ok($nginx->issued('good.test'), 'the good name is issued');
+ok($server->issued('good.test'), 'the good name is issued');
 
-my %line = map { $_ => $nginx->says(qr/ \Q$_\E: .*attempt 1 failed/) }
+my %line = map { $_ => $server->says(qr/ \Q$_\E: .*attempt 1 failed/) }
     qw(bad.test one.trio.test);
 like($line{'bad.test'}, qr/\[error\] .*acme: bad\.test: 127\.0\.0\.1:\d+: \S+: validation of bad\.test failed: /,
     'the bad name: certificate, CA, step and name');
@@ -58,35 +58,35 @@ like($line{'one.trio.test'}, qr/validation of two\.trio\.test failed: connection
 unlike($line{'one.trio.test'}, qr/(?:one|three)\.trio\.test failed/,
     'and the good two are not');
 for my $name (qw(bad.test one.trio.test two.trio.test)) {
-    like($nginx->shows($name)->{issuer}, qr/ACME placeholder/,
+    like($server->shows($name)->{issuer}, qr/ACME placeholder/,
         "$name: a placeholder is served");
 }
 is($ca->orders, 3, 'three orders');
 is($ca->issued, 1, 'one certificate');
 
 # The wait outlives nginx.
-my %plan = map { $_ => $nginx->plan($_) } qw(bad.test one.trio.test);
+my %plan = map { $_ => $server->plan($_) } qw(bad.test one.trio.test);
 is($plan{$_}{failures}, 1, "$_: the failure is on disk") for keys %plan;
-$nginx->stop_all;
+$server->stop_all;
 for my $name (keys %plan) {
-    $nginx->plan($name, next_attempt => '2099-01-01T00:00:00Z');
+    $server->plan($name, next_attempt => '2099-01-01T00:00:00Z');
 }
-$nginx->start;
-ok($nginx->idle, 'nginx starts again');
+$server->start;
+ok($server->idle, 'nginx starts again');
 is($ca->orders, 3, 'and orders nothing, good or bad');
 
 # The operator mends one name and reloads: both are tried, now.
 $t->dns_address('bad.test', '127.0.0.1');
-$nginx->reload;
-ok($nginx->issued('bad.test'), 'the mended name is issued after a reload');
-ok($nginx->says(qr/ one\.trio\.test: .*attempt 2 failed/),
+$server->reload;
+ok($server->issued('bad.test'), 'the mended name is issued after a reload');
+ok($server->says(qr/ one\.trio\.test: .*attempt 2 failed/),
     'the other one is tried and fails again');
 is($ca->orders, 5, 'an order each');
 is($ca->issued, 2, 'two certificates now');
-is($nginx->plan('bad.test')->{failures}, 0, 'its failure is forgotten');
+is($server->plan('bad.test')->{failures}, 0, 'its failure is forgotten');
 
 # Reloads in a hurry are not one attempt each.
-$nginx->reload for 1 .. 2;
+$server->reload for 1 .. 2;
 sleep 3;
 is($ca->orders, 5, 'more reloads within ten minutes order nothing');
 

@@ -38,9 +38,9 @@ done_testing();
 
 sub whole_path {
     my ($mpm) = @_;
-    my $t = ACME::Test->new;
+    my $t = ACME::Test->new(only => 'httpd');
     my $ca = $t->pebble(sleep => 2);
-    my $httpd = $t->httpd(ca => $ca, mpm => $mpm, delay => '3s',
+    my $server = $t->server(ca => $ca, mpm => $mpm, delay => '3s',
         modules => [qw(proxy proxy_http)], servers => <<"END")->start;
 <VirtualHost 127.0.0.1:%HTTP%>
     ServerName unrelated.test
@@ -54,35 +54,35 @@ sub whole_path {
 $servers
 END
 
-    my $first = $httpd->shows('redirect.test');
+    my $first = $server->shows('redirect.test');
     like($first->{issuer}, qr/ACME placeholder/, 'a placeholder at once');
     is($first->{names}, 'redirect.test', 'for the name');
 
-    my $shown = $httpd->issued('www.example.test');
+    my $shown = $server->issued('www.example.test');
     ok($shown, 'then a certificate of the CA');
     is($shown->{names}, 'api.example.test example.test www.example.test',
         'ServerName and ServerAlias in one certificate');
     is($shown->{key}, 'ecdsa:256', 'with an ECDSA key');
     for my $obstacle (@obstacles) {
         my ($name) = @$obstacle;
-        ok($httpd->issued($name), "and one for $name");
+        ok($server->issued($name), "and one for $name");
     }
     my $path = '/.well-known/acme-challenge/unknown';
-    like($httpd->get($path, 'redirect.test'), qr/^HTTP\S+ 301 /,
+    like($server->get($path, 'redirect.test'), qr/^HTTP\S+ 301 /,
         'a token that is not ours is the site\'s');
-    like($httpd->get($path, 'denied.test'), qr/^HTTP\S+ 403 /,
+    like($server->get($path, 'denied.test'), qr/^HTTP\S+ 403 /,
         'and refused where the site refuses');
 
     $ca->judge(1 + @obstacles);
     is($ca->accounts, 1, 'one account');
-    cmp_ok($httpd->reloads, '<=', 3, 'few restarts');
-    like($httpd->acme_log,
+    cmp_ok($server->reloads, '<=', 3, 'few restarts');
+    like($server->acme_log,
         qr/acme: redirect\.test: 127\.0\.0\.1:\d+: certificate obtained/,
         'the log says what was obtained, with name and CA');
-    like($httpd->log, qr/\[acme:info\].* acme: http-01 challenge answered/,
+    like($server->log, qr/\[acme:info\].* acme: http-01 challenge answered/,
         'and that the CA has asked');
 
-    my ($worker) = $httpd->workers;
+    my ($worker) = $server->workers;
     my @fds = map { readlink } glob "/proc/$worker/fd/*";
     is_deeply([ grep { /acme/ } grep { !/error\.log/ } @fds ], [],
         'a child has nothing of ours open');

@@ -5,7 +5,7 @@ package ACME::Test;
 #
 #   my $t     = ACME::Test->new;
 #   my $ca    = $t->pebble;
-#   my $nginx = $t->nginx(ca => $ca, servers => '...')->start;
+#   my $server = $t->server(ca => $ca, sites => [ ... ])->start;
 #   ...
 #   $t->done;
 #
@@ -26,7 +26,9 @@ use POSIX qw(WNOHANG);
 use Test::More;
 use Time::HiRes qw(sleep time);
 
+use ACME::Test::Server;
 use ACME::Test::Nginx;
+use ACME::Test::Httpd;
 use ACME::Test::Pebble;
 use ACME::Test::Proxy;
 
@@ -38,15 +40,25 @@ our $root = abs_path(dirname(__FILE__) . '/../../..');
 # Generous: a bound for a hung test, never a measurement.
 our $patience = $ENV{ACME_TEST_PATIENCE} || 90;
 
+# Every test runs with either server: ACME_SERVER=httpd prove t/
+sub kind { return $ENV{ACME_SERVER} || 'nginx' }
+
+my %classes = (nginx => 'ACME::Test::Nginx', httpd => 'ACME::Test::Httpd');
+my %programs = (nginx => ['nginx'], httpd => [ 'apache2', 'httpd' ]);
+
 my @worlds;
 
 sub new {
     my ($class, %need) = @_;
     my $self;
 
-    for my $tool (qw(nginx pebble openssl curl)) {
+    for my $tool (qw(pebble openssl curl)) {
         plan(skip_all => "$tool is not installed") if !tool($tool);
     }
+    plan(skip_all => kind() . ' is not installed')
+        if !grep { tool($_) } @{ $programs{ kind() } };
+    plan(skip_all => "only $need{only} has this")
+        if $need{only} && $need{only} ne kind();
     plan(skip_all => 'this test must run as root') if $need{root} && $> != 0;
 
     umask 022;
@@ -68,12 +80,13 @@ sub pebble {
     return $ca;
 }
 
-sub nginx {
+# The web server; see ACME::Test::Server.
+sub server {
     my ($self, %options) = @_;
-    my $nginx = ACME::Test::Nginx->new($self, %options);
+    my $server = $classes{ kind() }->new($self, %options);
 
-    push @{ $self->{servers} }, $nginx;
-    return $nginx;
+    push @{ $self->{servers} }, $server;
+    return $server;
 }
 
 # A counting proxy; see ACME::Test::Proxy.

@@ -1,58 +1,36 @@
 package ACME::Test::Httpd;
 
-# Apache httpd with the module, below a test's directory. What tests ask of a
-# server is asked as of nginx, see there; what differs is here.
+# Apache httpd as ACME::Test::Server describes it; and, for what only httpd
+# has:
 #
-#   servers  => '<VirtualHost ...>'  the body of the configuration
-#   main     => 'text'               lines before it
 #   modules  => [ 'proxy', ... ]     loaded besides the usual ones
 #   mpm      => 'prefork'            else event
-#   mod_ssl  => 0                    not loaded
-#   log      => '"|program"'         instead of %TMP%/error.log
-#   ca, acme, level, state, daemon, delay, user: as in Nginx.pm
+#   log      => '"|program"'         instead of the test's error.log
+#   servers  => '<VirtualHost ...>'  more of them
+#   ports    => [ 'http', ... ]      to listen on, besides those of the sites
+#
+# A site with TLS and without is two virtual hosts; acme_domain stands in the
+# one with TLS, when there is one.
 
 use strict;
 use warnings;
 
-use parent -norequire, 'ACME::Test::Nginx';
+use parent -norequire, 'ACME::Test::Server';
 
-sub new {
-    my ($class, $test, %options) = @_;
-    my $self = bless { test => $test, level => 'info', daemon => 'on',
-        delay => '1s', user => 'www-data', main => '', servers => '',
-        mpm => 'event', modules => [], mod_ssl => 1, log => '%TMP%/error.log',
-        %options }, $class;
 
-    my $build = $ENV{ACME_BUILD} || "$ACME::Test::root/build";
-    $self->{module} = "$build/mod_acme.so";
-    $self->{helper} ||= $ENV{ACME_HELPER} || "$build/acme-helper";
-    for my $file ($self->{module}, $self->{helper}) {
-        die "$file is missing: make all\n" if !-e $file;
-    }
-    mkdir $self->path('htdocs');
-    ACME::Test::spew($self->path('htdocs/index.html'), "the site\n");
-    $self->configure;
-    return $self;
-}
+sub module_name { return 'mod_acme.so' }
+sub title { return qr/apache2|httpd/ }
 
 # ---- configuration
 
-sub configure {
-    my ($self, %changes) = @_;
-
-    @$self{ keys %changes } = values %changes;
-    ACME::Test::spew($self->path('httpd.conf'), $self->text);
-    $self->{test}->watch_log($self->path('error.log'));
-    return $self;
-}
-
-# Where httpd's own modules are, and which of them there are to load.
+# Where httpd's own modules are.
 my $modules;
 
 sub _load_lines {
     my ($self) = @_;
-    my @names = ("mpm_$self->{mpm}", qw(authz_core alias rewrite dir),
-        $self->{mod_ssl} ? 'ssl' : (), @{ $self->{modules} });
+    my @names = ('mpm_' . ($self->{mpm} || 'event'),
+        qw(authz_core authn_core auth_basic authn_file authz_user alias
+        rewrite dir ssl http2), @{ $self->{modules} || [] });
 
     if (!defined $modules) {
         $modules = `apxs -q LIBEXECDIR 2>/dev/null`;
@@ -60,113 +38,183 @@ sub _load_lines {
         $modules ||= '/usr/lib/apache2/modules';
     }
     return join '', map { "LoadModule ${_}_module $modules/mod_$_.so\n" }
-        @names;
+        grep { -e "$modules/mod_$_.so" } @names;
+}
+
+# Lines of ours: nginx's spelling to httpd's.
+sub _acme {
+    my ($self, $lines) = @_;
+    my $text = '';
+
+    while ($lines =~ /\s*(?:(acme_\w+)|(\S[^\s;]*))\s*([^;]*);/g) {
+        my ($name, $other, $arguments) = ($1, $2, $3);
+        $text .= (defined $name ? spelled($name) : $other)
+            . ($arguments ne '' ? " $arguments" : '') . "\n";
+    }
+    return $text;
+}
+
+sub spelled {
+    my ($name) = @_;
+
+    $name =~ s/(?:^|_)(\w)(\w*?)(?=_|$)/\u$1$2/g;
+    $name =~ s/^AcmeCa/AcmeCA/;
+    return $name;
 }
 
 sub text {
     my ($self) = @_;
-    my $acme = defined $self->{acme} ? $self->{acme} : $self->_acme_lines;
-    my $text = <<"END";
+    my @sites = map { $self->site($_) } @{ $self->{sites} };
+    my %ports = map { $_ => 1 } @{ $self->{ports} || [] },
+        map { @{ $_->{plain} }, @{ $_->{tls} } } @sites;
+    my $listen = join '', map { "Listen 127.0.0.1:%\U$_\E%\n" }
+        sort keys %ports;
+
+    # the first virtual host of an address is its default
+    @sites = sort { ($b->{default} || 0) <=> ($a->{default} || 0) } @sites;
+    return <<"END";
 ServerRoot %TMP%
 DefaultRuntimeDir %TMP%
-PidFile %TMP%/httpd.pid
-ErrorLog $self->{log}
+PidFile @{[ $self->file('pid') ]}
+ErrorLog @{[ $self->{log} || $self->file('log') ]}
 LogLevel $self->{level}
 @{[ $self->_load_lines ]}
 LoadModule acme_module $self->{module}
 User $self->{user}
 Group $self->{user}
 ServerName localhost
-StartServers 1
+StartServers $self->{workers}
 <IfModule !prefork.c>
     ThreadsPerChild 16
+    MinSpareThreads 1
     MaxSpareThreads 128
     MaxRequestWorkers 128
     ServerLimit 8
 </IfModule>
-Listen 127.0.0.1:%HTTP%
-Listen 127.0.0.1:%HTTPS%
-DocumentRoot %TMP%/htdocs
-AcmeStatePath @{[ $self->state_path ]}
-AcmeHelper $self->{helper}
-$acme
-$self->{main}
-$self->{servers}
+$listen
+DocumentRoot %TMP%
+@{[ $self->_acme($self->acme_lines) ]}
+$self->{httpd}
+@{[ map { $self->_virtual_hosts($_) } @sites ]}
+@{[ $self->{servers} || '' ]}
 END
-    return $self->expand($text);
 }
 
-sub _acme_lines {
-    my ($self) = @_;
-    return <<"END";
-AcmeAcceptTerms on
-AcmeCA %CA%
-AcmeCACertificate @{[ $self->{ca}->trust ]}
-AcmePortMap 80:%HTTP% 443:%HTTPS%
-AcmeReload graceful delay=$self->{delay}
-END
+sub _virtual_hosts {
+    my ($self, $site) = @_;
+    my $domain = defined $site->{domain} ? "acme_domain $site->{domain};" : '';
+    my @hosts;
+
+    push @hosts, $self->_virtual_host($site, $site->{plain},
+        @{ $site->{tls} } ? '' : "$domain$site->{acme}") if @{ $site->{plain} };
+    push @hosts, $self->_virtual_host($site, $site->{tls},
+        "$domain$site->{acme}", 'SSLEngine on') if @{ $site->{tls} };
+    return @hosts;
+}
+
+sub _virtual_host {
+    my ($self, $site, $ports, $acme, @lines) = @_;
+    my $addresses = join ' ', map { '127.0.0.1:%' . uc($_) . '%' } @$ports;
+    my ($name, @aliases) = split ' ', $site->{names};
+
+    push @lines,
+        defined $name ? "ServerName $name" : (),
+        @aliases ? "ServerAlias @aliases" : (),
+        $self->_acme($acme), $site->{httpd},
+        $site->{cert} && grep({ $_ eq 'SSLEngine on' } @lines)
+            ? ("SSLCertificateFile %TMP%/$site->{cert}.pem",
+            "SSLCertificateKeyFile %TMP%/$site->{cert}.key") : (),
+        $site->{root} ? ("DocumentRoot %TMP%/$site->{root}",
+            "<Directory %TMP%/$site->{root}>", 'Require all granted',
+            '</Directory>') : (),
+        $site->{redirect} ? ('RewriteEngine on',
+            'RewriteRule ^ https://%{HTTP_HOST}%{REQUEST_URI} [R=301,L]')
+            : (),
+        $site->{status} ? "Redirect $site->{status} /" : ();
+    return "<VirtualHost $addresses>\n"
+        . join('', map { "    $_\n" } @lines) . "</VirtualHost>\n";
 }
 
 # ---- life
 
-sub binary {
-    my ($found) = grep { ACME::Test::tool($_) } qw(apache2 httpd);
-    return $found || 'httpd';
-}
-
-# Run the httpd binary with our configuration; returns status and output.
-sub httpd {
+sub command {
     my ($self, @arguments) = @_;
-    return $self->{test}->run(binary(), '-d', $self->{test}{dir}, '-f',
-        $self->path('httpd.conf'), @arguments);
+    my ($name) = grep { ACME::Test::tool($_) } qw(apache2 httpd);
+    my ($binary) = map { "$_/$name" } ACME::Test::tool($name || 'httpd');
+
+    return ($binary || 'httpd', '-d', $self->{test}{dir}, '-f',
+        $self->file('conf'), @arguments);
 }
 
 sub start {
     my ($self) = @_;
+    my $before = $self->starts;
 
     if ($self->{daemon} eq 'off') {
-        $self->{test}->spawn('httpd', binary(), '-d', $self->{test}{dir},
-            '-f', $self->path('httpd.conf'), '-DFOREGROUND');
+        $self->{test}->spawn('httpd', $self->command('-DFOREGROUND'));
     } else {
-        my ($status, $text) = $self->httpd('-k', 'start');
+        my ($status, $text) = $self->program('-k', 'start');
         die "httpd does not start: $text" if $status != 0;
     }
     ACME::Test::wait_for(sub {
-        $self->running && $self->log =~ /resuming normal operations/;
+        $self->running && $self->starts > $before;
     }) or die 'httpd does not start';
     return $self;
 }
 
-# In nginx's words: reload, quit, stop.
+# In nginx's words.
 sub signal {
     my ($self, $signal) = @_;
     my %word = (reload => 'graceful', quit => 'graceful-stop');
-    my ($status, $text) = $self->httpd('-k', $word{$signal} || $signal);
+    my ($status) = $self->program('-k', $word{$signal} || $signal);
     return $status == 0;
-}
-
-sub pid {
-    my ($self) = @_;
-    my $pid = ACME::Test::slurp($self->path('httpd.pid'));
-    return $pid =~ /^(\d+)$/ ? $1 : 0;
-}
-
-sub running {
-    my ($self) = @_;
-    my $pid = $self->pid;
-    return $pid && kill(0, $pid) && ACME::Test::slurp("/proc/$pid/cmdline")
-        =~ /apache2|httpd/ ? $pid : 0;
 }
 
 sub workers {
     my ($self) = @_;
-    my $pid = $self->pid;
-    return map { $_->{pid} }
-        grep { $_->{pid} != $pid && $_->{title} =~ m{(?:apache2|httpd) } }
-        $self->{test}->processes;
+    my $parent = $self->pid;
+    my @pids = sort { $a <=> $b } map { $_->{pid} }
+        grep { $_->{pid} != $parent && $_->{title} =~ $self->title
+            && $self->_is_ours($_) } $self->{test}->processes;
+
+    return @pids;
+}
+
+# The children that answer now are all of one configuration: old ones that
+# still do are soon gone, so that a row of handshakes tells.
+sub settled {
+    my ($self) = @_;
+    my $port = $self->{test}->port('https');
+    my %shown;
+
+    for (1 .. 20) {
+        my $shown = ACME::Test::handshake($port, 'settled.test');
+        $shown{ $shown->{fingerprint} || '' } = 1;
+        select undef, undef, undef, 0.02;
+    }
+    return 1 == keys %shown;
 }
 
 # ---- what it shows
+
+# [time] [acme:notice] [pid 12:tid 3] ... -> [notice] 12#0: ..., and our
+# directives as nginx spells them.
+sub in_nginx_words {
+    my ($self, $text) = @_;
+
+    $text =~ s/^AH00526: Syntax error on line (\d+) of (\S+):\n(.*)$/[emerg] $3 in $2:$1/mg;
+    $text =~ s/^\[[^\]]+\] \[acme:(\w+)\] \[pid (\d+)[^\]]*\]/[$1] $2#0:/mg;
+    $text =~ s/\b(Acme[A-Z]\w+)/nginx_spelled($1)/ge;
+    return $text;
+}
+
+sub nginx_spelled {
+    my ($name) = @_;
+
+    $name =~ s/^AcmeCA/AcmeCa/;
+    $name =~ s/(?<!^)([A-Z])/_\l$1/g;
+    return lcfirst $name;
+}
 
 # How often the parent was asked to restart.
 sub reloads {
@@ -175,23 +223,22 @@ sub reloads {
     return $count;
 }
 
-# Every restart but a stop ends in this line.
+# Every start and restart ends in this line.
 sub starts {
     my ($self) = @_;
     my $count = () = $self->log =~ /resuming normal operations/g;
     return $count;
 }
 
-# Have httpd restart, gracefully or not, and wait until that is done.
+# A restart is done when its line is there.
 sub reload {
     my ($self, %changes) = @_;
     my $before = $self->starts;
 
     $self->configure(%changes);
-    $self->signal('reload') or return 0;
+    $self->signal('reload');
     ACME::Test::wait_for(sub { $self->starts > $before })
         or die 'httpd does not restart';
-    return 1;
 }
 
 sub check_logs {

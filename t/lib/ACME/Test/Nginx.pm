@@ -1,74 +1,22 @@
 package ACME::Test::Nginx;
 
-# nginx with the module, below a test's directory.
+# nginx as ACME::Test::Server describes it; and, for what only nginx has:
 #
-#   ca       => $ca | $proxy     acme_ca and acme_ca_certificate
-#   servers  => 'server { ... }' the body of http{}
-#   main     => 'text'           lines at the top level
-#   http     => 'text'           more lines in http{}
-#   acme     => 'text'           instead of all acme_ lines but the paths
-#   level    => 'debug'          of the error log (default: info)
-#   daemon   => 'off', workers => 2, delay => '1s', user => 'www-data'
-#   state    => 'state'          acme_state_path, in the test's directory
-#                                when it is not absolute
-#   name     => 'second'         of the files, for one more nginx (default:
-#                                nginx.conf, nginx.pid, error.log)
-#
-# In every text %HTTP%, %HTTPS%, %TMP% and %CA% stand for the ports of the
-# test, its directory and the CA's URL.
+#   servers  => 'server { ... }' more in the body of http{}
 
 use strict;
 use warnings;
 
-use File::Find ();
-use Test::More ();
+use parent -norequire, 'ACME::Test::Server';
 
-sub new {
-    my ($class, $test, %options) = @_;
-    my $self = bless { test => $test, level => 'info', daemon => 'on',
-        workers => 1, delay => '1s', user => 'www-data', state => 'state',
-        main => '', http => '', servers => '', %options }, $class;
-
-    my $name = $self->{name};
-    $self->{files} = $name
-        ? { conf => "$name.conf", pid => "$name.pid", log => "$name.log" }
-        : { conf => 'nginx.conf', pid => 'nginx.pid', log => 'error.log' };
-    ($self->{binary}) = map { "$_/nginx" } ACME::Test::tool('nginx');
-    my $build = $ENV{ACME_BUILD} || "$ACME::Test::root/build";
-    $self->{module} = "$build/ngx_http_acme_domain_module.so";
-    $self->{helper} ||= $ENV{ACME_HELPER} || "$build/acme-helper";
-    for my $file ($self->{module}, $self->{helper}) {
-        die "$file is missing: make all\n" if !-e $file;
-    }
-    $self->configure;
-    return $self;
-}
+sub module_name { return 'ngx_http_acme_domain_module.so' }
+sub title { return qr/nginx/ }
 
 # ---- configuration
 
-# Write the configuration, with some options changed.
-sub configure {
-    my ($self, %changes) = @_;
-    my $test = $self->{test};
-
-    @$self{ keys %changes } = values %changes;
-    ACME::Test::spew($self->file('conf'), $self->text);
-    $test->watch_log($self->file('log'));
-    return $self;
-}
-
-sub path { return $_[0]->{test}->path($_[1]) }
-sub file { return $_[0]->path($_[0]->{files}{ $_[1] }) }
-sub state_path {
-    my ($self) = @_;
-    my $state = $self->{state};
-    return $state =~ m{^/} ? $state : $self->path($state);
-}
-
 sub text {
     my ($self) = @_;
-    my $acme = defined $self->{acme} ? $self->{acme} : $self->_acme_lines;
-    my $text = <<"END";
+    return <<"END";
 load_module $self->{module};
 user $self->{user};
 worker_processes $self->{workers};
@@ -76,45 +24,42 @@ daemon $self->{daemon};
 pid @{[ $self->file('pid') ]};
 lock_file %TMP%/nginx.lock;
 error_log @{[ $self->file('log') ]} $self->{level};
-$self->{main}
+@{[ $self->{main} || '' ]}
 events { worker_connections 1024; }
 http {
-    access_log off;
-    server_names_hash_bucket_size 128;
-    client_body_temp_path %TMP%/body;
-    proxy_temp_path %TMP%/proxy;
-    fastcgi_temp_path %TMP%/fastcgi;
-    uwsgi_temp_path %TMP%/uwsgi;
-    scgi_temp_path %TMP%/scgi;
-    acme_state_path @{[ $self->state_path ]};
-    acme_helper $self->{helper};
-$acme
-$self->{http}
-$self->{servers}
+access_log off;
+server_names_hash_bucket_size 128;
+client_body_temp_path %TMP%/body;
+proxy_temp_path %TMP%/proxy;
+fastcgi_temp_path %TMP%/fastcgi;
+uwsgi_temp_path %TMP%/uwsgi;
+scgi_temp_path %TMP%/scgi;
+@{[ $self->acme_lines ]}
+$self->{nginx}
+@{[ map { $self->_server($self->site($_)) } @{ $self->{sites} } ]}
+@{[ $self->{servers} || '' ]}
 }
 END
-    return $self->expand($text);
 }
 
-sub _acme_lines {
-    my ($self) = @_;
-    return <<"END";
-    acme_accept_terms on;
-    acme_ca %CA%;
-    acme_ca_certificate @{[ $self->{ca}->trust ]};
-    acme_port_map 80:%HTTP% 443:%HTTPS%;
-    acme_reload graceful delay=$self->{delay};
-END
-}
-
-sub expand {
-    my ($self, $text) = @_;
-    my $test = $self->{test};
-    my %value = (TMP => $test->{dir}, CA => $self->{ca} && $self->{ca}->url);
-
-    $text =~ s/%(TMP|CA)%/$value{$1}/g;
-    $text =~ s/%([A-Z]+)%/$test->port(lc $1)/ge;
-    return $text;
+sub _server {
+    my ($self, $site) = @_;
+    my $default = $site->{default} ? ' default_server' : '';
+    my @lines = (
+        (map { 'listen 127.0.0.1:%' . uc($_) . "%$default;" }
+            @{ $site->{plain} }),
+        (map { 'listen 127.0.0.1:%' . uc($_) . "% ssl$default;" }
+            @{ $site->{tls} }),
+        $site->{names} ne '' ? "server_name $site->{names};" : (),
+        defined $site->{domain} ? "acme_domain $site->{domain};" : (),
+        $site->{acme}, $site->{nginx},
+        $site->{cert} ? ("ssl_certificate %TMP%/$site->{cert}.pem;",
+            "ssl_certificate_key %TMP%/$site->{cert}.key;") : (),
+        $site->{root} ? "root %TMP%/$site->{root};" : (),
+        $site->{redirect} ? 'return 301 https://$host$request_uri;' : (),
+        $site->{status} ? "return $site->{status};" : (),
+    );
+    return "server {\n" . join('', map { "    $_\n" } @lines) . "}\n";
 }
 
 # ---- life
@@ -122,14 +67,10 @@ sub expand {
 # The command line, by its whole path: a binary upgrade needs that.
 sub command {
     my ($self, @arguments) = @_;
-    return ($self->{binary}, '-c', $self->file('conf'), '-e',
-        $self->path('early.log'), @arguments);
-}
+    my ($binary) = map { "$_/nginx" } ACME::Test::tool('nginx');
 
-# Run the nginx binary with our configuration; returns status and output.
-sub nginx {
-    my ($self, @arguments) = @_;
-    return $self->{test}->run($self->command(@arguments));
+    return ($binary, '-c', $self->file('conf'), '-e',
+        $self->path('early.log'), @arguments);
 }
 
 sub start {
@@ -138,7 +79,7 @@ sub start {
     if ($self->{daemon} eq 'off') {
         $self->{test}->spawn('nginx', $self->command);
     } else {
-        my ($status, $text) = $self->nginx;
+        my ($status, $text) = $self->program;
         die "nginx does not start: $text" if $status != 0;
     }
     ACME::Test::wait_for(sub { $self->running })
@@ -146,75 +87,11 @@ sub start {
     return $self;
 }
 
+# reload; stop at once; quit when the requests are done
 sub signal {
     my ($self, $signal) = @_;
-    my ($status, $text) = $self->nginx('-s', $signal);
+    my ($status) = $self->program('-s', $signal);
     return $status == 0;
-}
-
-sub pid {
-    my ($self) = @_;
-    my $pid = ACME::Test::slurp($self->file('pid'));
-    return $pid =~ /^(\d+)$/ ? $1 : 0;
-}
-
-sub running {
-    my ($self) = @_;
-    my $pid = $self->pid;
-    return $pid && kill(0, $pid) && ACME::Test::slurp("/proc/$pid/cmdline")
-        =~ /nginx/ ? $pid : 0;
-}
-
-# As the administrator's "systemctl stop": and the master is gone after it.
-sub stop {
-    my ($self, $how) = @_;
-    my $pid = $self->running or return;
-
-    $self->signal($how || 'stop');
-    ACME::Test::wait_for(sub { !-d "/proc/$pid" || _zombie($pid) })
-        or die 'nginx does not stop';
-}
-
-sub _zombie {
-    my ($pid) = @_;
-    return ACME::Test::slurp("/proc/$pid/stat") =~ /\) Z /;
-}
-
-# As "systemctl stop", and every process of the helper is gone too.
-sub stop_all {
-    my ($self) = @_;
-
-    $self->stop('quit');
-    ACME::Test::wait_for(sub { !$self->helpers })
-        or die 'the helper does not end';
-}
-
-# Our helper's processes of a role ("keeper"), or all; as pids, sorted.
-sub helpers {
-    my ($self, $role) = @_;
-    my $title = 'acme-helper: ' . ($role || '');
-
-    my @pids = sort { $a <=> $b } map { $_->{pid} }
-        grep { index($_->{title}, $title) == 0 && $self->_is_ours($_) }
-        $self->{test}->processes;
-
-    return @pids;   # a sort has no value in scalar context
-}
-
-# One of several servers: its processes write into its log.
-sub _is_ours {
-    my ($self, $process) = @_;
-    return !$self->{name} || $process->{stderr} eq $self->file('log');
-}
-
-# A role's pid, waited for; optionally another one than before.
-sub helper {
-    my ($self, $role, $not) = @_;
-
-    return ACME::Test::wait_for(sub {
-        my ($pid) = grep { $_ != ($not || 0) } $self->helpers($role);
-        return $pid;
-    });
 }
 
 sub workers {
@@ -226,242 +103,22 @@ sub workers {
     return @pids;
 }
 
-# All helpers are gone: true, or the ones that are not.
-sub helpless {
+# No worker of an earlier configuration is left.
+sub settled {
     my ($self) = @_;
-    return ACME::Test::wait_for(sub { !$self->helpers });
-}
-
-# Who holds the lock of the store, by the kernel's own word; as pids.
-sub lock_holders {
-    my ($self) = @_;
-    my $lock = $self->state_path . '/lock';
-    my %holders;
-
-    for my $process ($self->{test}->processes) {
-        for my $fd (glob "/proc/$process->{pid}/fd/*") {
-            next if (readlink($fd) || '') ne $lock;
-            $fd =~ s{/fd/}{/fdinfo/};
-            $holders{ $process->{pid} } = 1
-                if ACME::Test::slurp($fd) =~ /^lock:.*FLOCK/m;
-        }
-    }
-    my @pids = sort { $a <=> $b } keys %holders;
-    return @pids;
-}
-
-# The live pair, read as servers read it: the link once, then the generation.
-# Returns '' when there is none, 'whole', or what is wrong with it.
-sub live_pair {
-    my ($self, $name) = @_;
-    require IO::Socket::SSL;
-    my $live = $self->state_path . '/live';
-    my $target = readlink "$live/$name";
-
-    return '' if !defined $target;
-    my $context = Net::SSLeay::CTX_new() or return 'no context';
-    my @files = map { "$live/$target/$_" } qw(fullchain.pem privkey.pem);
-    my $wrong = !Net::SSLeay::CTX_use_certificate_chain_file($context,
-            $files[0]) ? "$files[0] cannot be read"
-        : !Net::SSLeay::CTX_use_PrivateKey_file($context, $files[1],
-            Net::SSLeay::FILETYPE_PEM()) ? "$files[1] does not match"
-        : !Net::SSLeay::CTX_check_private_key($context) ? "$target is torn"
-        : 'whole';
-    Net::SSLeay::ERR_clear_error();
-    Net::SSLeay::CTX_free($context);
-    return $wrong;
-}
-
-# Everything below the state path, to be compared: what changed in between?
-sub state_snapshot {
-    my ($self) = @_;
-    my %found;
-
-    return {} if !-d $self->state_path;
-    File::Find::find(sub {
-        my @info = lstat or return;
-        $found{$File::Find::name} = join ' ', @info[1 .. 5, 7, 9, 10];
-    }, $self->state_path);
-    return \%found;
+    my @workers = $self->workers;
+    return @workers == $self->{workers};
 }
 
 # ---- what it shows
 
-sub log { return ACME::Test::slurp($_[0]->file('log')) }
-
-# The lines that are ours.
-sub acme_log {
-    my ($self) = @_;
-    return join "\n", grep { /acme:/ } split /\n/, $self->log;
-}
-
-# Is there a keeper, and does it leave the CA alone for a while? An agent is
-# started when there is something to order.
-sub idle {
-    my ($self) = @_;
-
-    $self->helper('keeper') or return 0;
-    sleep 3;
-    my @keepers = $self->helpers('keeper');
-    return @keepers == 1;
-}
-
-# Wait for a line of ours; returns it, or nothing.
-sub says {
-    my ($self, $pattern) = @_;
-    return ACME::Test::wait_for(sub {
-        my ($line) = grep { $_ =~ $pattern } split /\n/, $self->acme_log;
-        return $line;
-    });
-}
-
-# Have nginx reload, as an operator does, and wait until it has begun.
-sub reload {
-    my ($self, %changes) = @_;
-    my $before = $self->reloads;
-
-    $self->configure(%changes);
-    $self->signal('reload');
-    ACME::Test::wait_for(sub { $self->reloads > $before })
-        or die 'nginx does not reload';
-}
-
-# What the store knows of a failing certificate; changed when given more.
-# Change it only while no helper runs.
-sub plan {
-    my ($self, $folder, %changes) = @_;
-    require JSON::PP;
-    my $file = $self->state_path . "/plan/$folder.json";
-    my $text = ACME::Test::slurp($file);
-    my $plan = $text ne '' ? JSON::PP::decode_json($text) : {};
-
-    if (%changes) {
-        @$plan{ keys %changes } = values %changes;
-        ACME::Test::spew($file, JSON::PP::encode_json($plan));
-    }
-    return $plan;
-}
+sub in_nginx_words { return $_[1] }
 
 # How often the master was asked to reload.
 sub reloads {
     my ($self) = @_;
     my $count = () = $self->log =~ /signal 1 \(SIGHUP\) received/g;
     return $count;
-}
-
-# How often a helper went on with an order that another one had begun.
-sub resumed {
-    my ($self) = @_;
-    my $count = () = $self->acme_log =~ /order resumed/g;
-    return $count;
-}
-
-# How many certificates are live in the store.
-sub lives {
-    my ($self) = @_;
-    my @links = glob $self->state_path . '/live/*';
-    return scalar @links;
-}
-
-sub shows {
-    my ($self, $name, $port) = @_;
-    return ACME::Test::handshake($port || $self->{test}->port('https'), $name);
-}
-
-# Wait until a name is served with a certificate of Pebble's.
-sub issued {
-    my ($self, $name, $port) = @_;
-    return ACME::Test::wait_for(sub {
-        my $shown = $self->shows($name, $port);
-        return ($shown->{issuer} || '') =~ /Pebble/ && $shown;
-    });
-}
-
-# Wait until what is shown for a name is like this (key => 'rsa:2048', names
-# => 'a.test b.test', ...), and until no worker of an earlier configuration
-# shows something else.
-sub served {
-    my ($self, $name, %like) = @_;
-    ACME::Test::wait_for(sub {
-        my $shown = $self->shows($name);
-        return !grep { ($shown->{$_} || '') ne $like{$_} } keys %like;
-    }) or return;
-    ACME::Test::wait_for(sub {
-        my @workers = $self->workers;
-        return @workers == $self->{workers};
-    }) or return;
-    return $self->shows($name);
-}
-
-sub get {
-    my ($self, $path, $name, @options) = @_;
-    my $port = $self->{test}->port('http');
-    return ACME::Test::curl('-i', '-H', "Host: $name", @options,
-        "http://127.0.0.1:$port$path");
-}
-
-# ---- what must hold after every test
-
-# Nothing crashed, no sanitizer spoke, no secret was logged.
-sub check_logs {
-    my ($self) = @_;
-    my @logs = grep { -f } glob $self->path('*.log');
-    my $all = join '', map { ACME::Test::slurp($_) } grep { !/pebble/ } @logs;
-    my $secrets = $self->secrets;
-
-    Test::More::unlike($all, qr/Sanitizer|runtime error:/,
-        'no sanitizer has found anything');
-    Test::More::unlike($all, qr/exited on signal (?:6|7|8|11|31)\b/,
-        'nothing crashed');
-    my @told = grep { index($all, $secrets->{$_}) >= 0 } keys %$secrets;
-    Test::More::is_deeply(\@told, [], 'no secret is in any log');
-}
-
-# What no log may hold, with a word for each: lines of the key files, the
-# private numbers in hexadecimal, and the account's thumbprint, which ends
-# every key authorization.
-sub secrets {
-    my ($self) = @_;
-    my %secrets;
-    my @files;
-
-    return {} if !-d $self->state_path;
-    File::Find::find(sub { push @files, $File::Find::name if /key.*\.pem$|\.key$/ },
-        $self->state_path);
-    for my $file (@files) {
-        my $line = 0;
-        for my $text (split /\n/, ACME::Test::slurp($file)) {
-            $secrets{"$file, line " . ++$line} = $text
-                if $text !~ /^-/ && length $text >= 32;
-        }
-        $self->_add_numbers($file, \%secrets);
-    }
-    return \%secrets;
-}
-
-sub _add_numbers {
-    my ($self, $file, $secrets) = @_;
-    my ($status, $text) = $self->{test}->run('openssl', 'pkey', '-in', $file,
-        '-noout', '-text');
-    my ($private) = $text =~ /^priv:\n((?:\s+[0-9a-f:]+\n)+)/m or return;
-    my ($public) = $text =~ /^pub:\n((?:\s+[0-9a-f:]+\n)+)/m;
-
-    s/[\s:]//g for $private, $public;
-    $secrets->{"$file, private number"} = $private;
-    return if $file !~ /account/;
-    $secrets->{"$file, thumbprint"} = thumbprint($public);
-}
-
-# RFC 7638, of an uncompressed point in hexadecimal.
-sub thumbprint {
-    my ($point) = @_;
-    require Digest::SHA;
-    require MIME::Base64;
-    my ($x, $y) = map { MIME::Base64::encode_base64url(pack 'H*', $_) }
-        $point =~ /^04(.{64})(.{64})$/ or return 'not a P-256 key';
-
-    return MIME::Base64::encode_base64url(Digest::SHA::sha256(
-        qq({"crv":"P-256","kty":"EC","x":"$x","y":"$y"})));
 }
 
 1;
