@@ -59,16 +59,10 @@ void *mod_acme_merge_server_config(apr_pool_t *p, void *base, void *add)
 
 /* Relative paths begin at ServerRoot; NULL when there is no such path. */
 static const char *full_name(apr_pool_t *p, enum acme_directive directive,
-                             const char *value)
+                             apr_size_t index, const char *value)
 {
-    switch (directive) {
-    case ACME_DIRECTIVE_CA_CERTIFICATE:
-    case ACME_DIRECTIVE_STATE_PATH:
-    case ACME_DIRECTIVE_HELPER:
-        return ap_server_root_relative(p, value);
-    default:
-        return value;
-    }
+    return acme_directive_has_path(directive, index)
+               ? ap_server_root_relative(p, value) : value;
 }
 
 const char *mod_acme_directive(cmd_parms *cmd, void *dir, const char *args)
@@ -86,7 +80,7 @@ const char *mod_acme_directive(cmd_parms *cmd, void *dir, const char *args)
     char spelled[1024];
 
     (void)dir;
-    if (acme_directive_infos[directive].scope == ACME_SCOPE_GLOBAL) {
+    if (acme_directive_is_global(directive)) {
         const char *refused = ap_check_cmd_context(cmd, GLOBAL_ONLY);
 
         if (refused != NULL) {
@@ -103,7 +97,7 @@ const char *mod_acme_directive(cmd_parms *cmd, void *dir, const char *args)
             break;
         }
         word = ap_getword_conf(cmd->temp_pool, &args);
-        word = full_name(cmd->temp_pool, directive, word);
+        word = full_name(cmd->temp_pool, directive, words->nelts, word);
         if (word == NULL) {
             return apr_pstrcat(cmd->pool, cmd->cmd->name,
                                ": invalid path", NULL);
@@ -305,9 +299,11 @@ static int add_servers(apr_pool_t *p, server_rec *s,
 static int check_machine(apr_pool_t *p, server_rec *s, int restart)
 {
     struct acme_settings *settings = mod_acme_model.settings;
+    warning_t warning = { p, s, settings->certs[0].where };
     struct acme_error err;
 
-    if (acme_settings_check(settings, &err)) {
+    if (acme_settings_check(settings, &err)
+        && acme_store_check_accounts(settings, warn, &warning, &err)) {
         mod_acme_model.startable = 1;
         return 1;
     }

@@ -17,7 +17,7 @@ typedef struct {
 static void ngx_http_acme_domain_free_scope(void *data);
 static void ngx_http_acme_domain_free_settings(void *data);
 static ngx_int_t ngx_http_acme_domain_full_name(ngx_conf_t *cf,
-    ngx_uint_t directive, ngx_str_t *value);
+    ngx_uint_t directive, ngx_uint_t index, ngx_str_t *value);
 static ngx_int_t ngx_http_acme_domain_build(ngx_conf_t *cf,
     ngx_http_acme_domain_main_conf_t *amcf, const struct acme_scope *global);
 static ngx_int_t ngx_http_acme_domain_add_server(ngx_conf_t *cf,
@@ -95,7 +95,7 @@ ngx_http_acme_domain_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     for (i = 1; i < cf->args->nelts; i++) {
 
-        if (ngx_http_acme_domain_full_name(cf, cmd->offset, &value[i])
+        if (ngx_http_acme_domain_full_name(cf, cmd->offset, i - 1, &value[i])
             != NGX_OK)
         {
             return NGX_CONF_ERROR;
@@ -123,20 +123,15 @@ ngx_http_acme_domain_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
 static ngx_int_t
 ngx_http_acme_domain_full_name(ngx_conf_t *cf, ngx_uint_t directive,
-    ngx_str_t *value)
+    ngx_uint_t index, ngx_str_t *value)
 {
-    switch (directive) {
-
-    case ACME_DIRECTIVE_CA_CERTIFICATE:
-        return ngx_conf_full_name(cf->cycle, value, 1);
-
-    case ACME_DIRECTIVE_STATE_PATH:
-    case ACME_DIRECTIVE_HELPER:
-        return ngx_conf_full_name(cf->cycle, value, 0);
-
-    default:
+    if (!acme_directive_has_path(directive, index)) {
         return NGX_OK;
     }
+
+    return ngx_conf_full_name(cf->cycle, value,
+                              directive == ACME_DIRECTIVE_CA_CERTIFICATE
+                              || directive == ACME_DIRECTIVE_EAB);
 }
 
 
@@ -192,6 +187,8 @@ ngx_http_acme_domain_build(ngx_conf_t *cf,
     ngx_http_core_srv_conf_t   **cscfp;
     ngx_http_core_main_conf_t   *cmcf;
 
+    ngx_http_acme_domain_warn_ctx_t   ctx;
+
     cmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module);
     cscfp = cmcf->servers.elts;
 
@@ -225,7 +222,13 @@ ngx_http_acme_domain_build(ngx_conf_t *cf,
         }
     }
 
-    if (!acme_settings_check(settings, &err)) {
+    ctx.cf = cf;
+    ctx.where = settings->certs[0].where;
+
+    if (!acme_settings_check(settings, &err)
+        || !acme_store_check_accounts(settings, ngx_http_acme_domain_warn,
+                                      &ctx, &err))
+    {
         ngx_log_error(NGX_LOG_EMERG, cf->log, 0, "%s; acme_domain is in %s",
                       err.text, settings->certs[0].where);
         return NGX_ERROR;

@@ -13,6 +13,7 @@ static ngx_int_t ngx_http_acme_domain_postconfiguration(ngx_conf_t *cf);
 
 #define GLOBAL  NGX_HTTP_MAIN_CONF
 #define SERVER  NGX_HTTP_SRV_CONF
+#define MANY    NGX_HTTP_MAIN_CONF
 #define BOTH    NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF
 
 

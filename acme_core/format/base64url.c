@@ -97,6 +97,29 @@ acme_base64url_decode(struct acme_buffer *out, struct acme_bytes text)
 }
 
 bool
+acme_base64_decode(struct acme_buffer *out, struct acme_bytes text)
+{
+    struct acme_buffer plain = ACME_BUFFER(text.len);
+    bool ok = true;
+
+    for (size_t i = 0; ok && i < text.len; i++) {
+        uint8_t c = text.at[i];
+
+        if (strchr(" \t\r\n", c) == NULL || c == '\0') {
+            c = c == '+' ? '-' : c == '/' ? '_' : c;
+            ok = acme_buffer_add(&plain, &c, 1);
+        }
+    }
+    for (int i = 0; i < 2 && plain.len > 0 && plain.at[plain.len - 1] == '=';
+         i++) {
+        plain.len--;
+    }
+    ok = ok && acme_base64url_decode(out, acme_buffer_bytes(&plain));
+    acme_buffer_wipe(&plain);
+    return ok;
+}
+
+bool
 acme_is_token(struct acme_bytes text, size_t max)
 {
     if (text.len == 0 || text.len > max) {

@@ -19,6 +19,12 @@ bool acme_base64url_add(struct acme_buffer *out, struct acme_bytes data);
 bool acme_base64url_decode(struct acme_buffer *out, struct acme_bytes text);
 
 /*
+ * The same for text that people copy from a web page: base64 or base64url,
+ * with padding or without, white space anywhere.
+ */
+bool acme_base64_decode(struct acme_buffer *out, struct acme_bytes text);
+
+/*
  * A token as RFC 8555 8.1 spells it: 1 to `max` bytes of [A-Za-z0-9_-].
  * Checked before a token is a path, a key or a log word.
  */

@@ -10,5 +10,6 @@
 #include "serve/spawn.h"
 #include "settings/settings.h"
 #include "store/assign.h"
+#include "store/store.h"
 
 #endif

@@ -13,7 +13,9 @@
 #include <unistd.h>
 
 #include "format/json.h"
+#include "protocol/jws.h"
 #include "protocol/url.h"
+#include "settings/eab.h"
 
 #define ACCOUNT_ID "default"
 #define KEY_FILE "account.key"
@@ -123,6 +125,24 @@ account_load(struct account *account, struct acme_store *store,
     }
     load_url(account, store);
     return true;
+}
+
+bool
+account_bind(const struct account *account, struct acme_buffer *json,
+    struct acme_error *err)
+{
+    const struct acme_settings_ca *ca = account->ca;
+    struct acme_buffer secret = ACME_BUFFER(ACME_STORE_FILE_MAX);
+    bool ok;
+
+    if (ca->eab_kid == NULL) {
+        return true;
+    }
+    ok = acme_eab_read(ca->eab_file, &secret, err)
+        && acme_jws_bind(account->key, account->new_account_url, ca->eab_kid,
+            ca->eab_algorithm, acme_buffer_bytes(&secret), json, err);
+    acme_buffer_wipe(&secret);
+    return ok;
 }
 
 /*

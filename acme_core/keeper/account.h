@@ -17,6 +17,13 @@ void account_free(struct account *account);
 bool account_load(struct account *account, struct acme_store *store,
     struct acme_error *err);
 
+/*
+ * Append the externalAccountBinding that newAccount is to bring (RFC 8555
+ * 7.3.4); nothing without acme_eab. The secret is read now and kept nowhere.
+ */
+bool account_bind(const struct account *account, struct acme_buffer *json,
+    struct acme_error *err);
+
 /* Tell the agent about the account's CA, once for each agent. */
 bool account_announce(struct account *account, struct keeper *keeper,
     struct acme_error *err);

@@ -63,13 +63,19 @@ signs_new_account(struct keeper *keeper, struct subject *subject,
     const char *url, struct acme_buffer *payload, struct acme_error *err)
 {
     const struct acme_settings *settings = keeper->settings;
+    struct acme_buffer binding = ACME_BUFFER(ACME_MESSAGE_MAX);
+    bool ok;
 
     if (subject->account->new_account_url == NULL
         || strcmp(url, subject->account->new_account_url) != 0) {
         return acme_fail(err, ACME_PEER_BROKE, "not the newAccount URL");
     }
-    return acme_payload_new_account((const char *const *) settings->contacts,
-        settings->contact_count, payload, err);
+    ok = account_bind(subject->account, &binding, err)
+        && acme_payload_new_account(
+            (const char *const *) settings->contacts, settings->contact_count,
+            binding.len > 0 ? acme_buffer_text(&binding) : NULL, payload, err);
+    acme_buffer_free(&binding);
+    return ok;
 }
 
 static bool

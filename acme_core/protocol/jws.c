@@ -32,28 +32,51 @@ add_key(cJSON *header, const struct acme_jws *jws, const struct acme_key *key,
     return ok || acme_fail_memory(err);
 }
 
+/* Print as base64url, and free; a half-built object is "out of memory". */
+static bool
+add_object(cJSON *object, bool ok, struct acme_buffer *out,
+    struct acme_error *err)
+{
+    struct acme_buffer json = ACME_BUFFER(HEADER_MAX);
+
+    ok = ok && acme_json_print(&json, object)
+        && acme_base64url_add(out, acme_buffer_bytes(&json));
+    cJSON_Delete(object);
+    acme_buffer_free(&json);
+    return ok || acme_fail_memory(err);
+}
+
 /* The protected header (RFC 8555 6.2), base64url. */
 static bool
 add_protected(const struct acme_jws *jws, const struct acme_key *key,
     struct acme_buffer *out, struct acme_error *err)
 {
-    struct acme_buffer json = ACME_BUFFER(HEADER_MAX);
     cJSON *header = cJSON_CreateObject();
     bool ok;
 
     ok = cJSON_AddStringToObject(header, "alg", "ES256") != NULL
         && cJSON_AddStringToObject(header, "nonce", jws->nonce) != NULL
         && cJSON_AddStringToObject(header, "url", jws->url) != NULL;
-    if (!ok) {
-        acme_fail_memory(err);
+    if (ok && !add_key(header, jws, key, err)) {
+        cJSON_Delete(header);
+        return false;
     }
-    ok = ok && add_key(header, jws, key, err);
-    if (ok && !(acme_json_print(&json, header)
-            && acme_base64url_add(out, acme_buffer_bytes(&json)))) {
-        ok = acme_fail_memory(err);
-    }
-    cJSON_Delete(header);
-    acme_buffer_free(&json);
+    return add_object(header, ok, out, err);
+}
+
+/* The flattened form (RFC 7515 7.2.2); base64url needs no escaping in JSON. */
+static bool
+add_flattened(struct acme_buffer *out, const struct acme_buffer *header,
+    const struct acme_buffer *payload, struct acme_bytes signature)
+{
+    struct acme_buffer text = ACME_BUFFER(128);
+    bool ok;
+
+    ok = acme_base64url_add(&text, signature)
+        && acme_buffer_printf(out, "{\"protected\":\"%s\",\"payload\":\"%s\","
+            "\"signature\":\"%s\"}", acme_buffer_text(header),
+            acme_buffer_text(payload), acme_buffer_text(&text));
+    acme_buffer_free(&text);
     return ok;
 }
 
@@ -64,7 +87,6 @@ acme_jws_write(const struct acme_jws *jws, const struct acme_key *key,
     struct acme_buffer header = ACME_BUFFER(2 * HEADER_MAX);
     struct acme_buffer payload = ACME_BUFFER(BODY_MAX);
     struct acme_buffer input = ACME_BUFFER(2 * BODY_MAX);
-    struct acme_buffer signature = ACME_BUFFER(128);
     uint8_t raw[64];
     struct acme_bytes raw_bytes = { raw, sizeof(raw) };
     bool ok = false;
@@ -82,15 +104,44 @@ acme_jws_write(const struct acme_jws *jws, const struct acme_key *key,
     if (!acme_key_sign(key, acme_buffer_bytes(&input), raw, err)) {
         goto out;
     }
-    /* base64url needs no escaping in JSON */
-    ok = (acme_base64url_add(&signature, raw_bytes)
-        && acme_buffer_printf(body, "{\"protected\":\"%s\",\"payload\":\"%s\","
-            "\"signature\":\"%s\"}", acme_buffer_text(&header),
-            acme_buffer_text(&payload), acme_buffer_text(&signature)))
+    ok = add_flattened(body, &header, &payload, raw_bytes)
         || acme_fail(err, ACME_LOCAL, "a request that is too large");
 
 out:
-    acme_buffer_free(&signature);
+    acme_buffer_free(&input);
+    acme_buffer_free(&payload);
+    acme_buffer_free(&header);
+    return ok;
+}
+
+bool
+acme_jws_bind(const struct acme_key *account_key, const char *url,
+    const char *kid, enum acme_hmac algorithm, struct acme_bytes mac_key,
+    struct acme_buffer *json, struct acme_error *err)
+{
+    struct acme_buffer header = ACME_BUFFER(2 * HEADER_MAX);
+    struct acme_buffer payload = ACME_BUFFER(HEADER_MAX);
+    struct acme_buffer input = ACME_BUFFER(4 * HEADER_MAX);
+    struct acme_buffer jwk = ACME_BUFFER(HEADER_MAX);
+    cJSON *object = cJSON_CreateObject();
+    uint8_t code[ACME_HMAC_BYTES_MAX];
+    struct acme_bytes bytes = { code, 0 };
+    bool ok;
+
+    ok = cJSON_AddStringToObject(object, "alg", acme_hmac_name(algorithm))
+            != NULL
+        && cJSON_AddStringToObject(object, "kid", kid) != NULL
+        && cJSON_AddStringToObject(object, "url", url) != NULL;
+    ok = add_object(object, ok, &header, err)
+        && acme_key_jwk(account_key, &jwk, err)
+        && ((acme_base64url_add(&payload, acme_buffer_bytes(&jwk))
+            && acme_buffer_printf(&input, "%s.%s", acme_buffer_text(&header),
+                acme_buffer_text(&payload))) || acme_fail_memory(err))
+        && acme_hmac(algorithm, mac_key, acme_buffer_bytes(&input), code,
+            &bytes.len, err)
+        && (add_flattened(json, &header, &payload, bytes)
+            || acme_fail_memory(err));
+    acme_buffer_free(&jwk);
     acme_buffer_free(&input);
     acme_buffer_free(&payload);
     acme_buffer_free(&header);

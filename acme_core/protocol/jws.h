@@ -5,6 +5,7 @@
 
 #include "base/buffer.h"
 #include "base/error.h"
+#include "crypto/hmac.h"
 #include "crypto/key.h"
 
 struct acme_jws {
@@ -17,6 +18,15 @@ struct acme_jws {
 /* Append {"protected":..,"payload":..,"signature":..}. */
 bool acme_jws_write(const struct acme_jws *jws, const struct acme_key *key,
     struct acme_buffer *body, struct acme_error *err);
+
+/*
+ * Append the externalAccountBinding of a new account (RFC 8555 7.3.4): the
+ * account's public key, signed by what the CA gave out with `kid`.
+ *   url   the newAccount URL
+ */
+bool acme_jws_bind(const struct acme_key *account_key, const char *url,
+    const char *kid, enum acme_hmac algorithm, struct acme_bytes mac_key,
+    struct acme_buffer *json, struct acme_error *err);
 
 /* Append the base64url thumbprint of the key (RFC 7638): 43 characters. */
 bool acme_jws_thumbprint(const struct acme_key *key, struct acme_buffer *out,

@@ -28,7 +28,7 @@ append(cJSON *list, cJSON *item)
 
 bool
 acme_payload_new_account(const char *const *contacts, size_t contact_count,
-    struct acme_buffer *json, struct acme_error *err)
+    const char *binding, struct acme_buffer *json, struct acme_error *err)
 {
     cJSON *root = cJSON_CreateObject();
     cJSON *list = NULL;
@@ -41,6 +41,10 @@ acme_payload_new_account(const char *const *contacts, size_t contact_count,
     }
     for (size_t i = 0; ok && i < contact_count; i++) {
         ok = append(list, cJSON_CreateString(contacts[i]));
+    }
+    if (ok && binding != NULL) {
+        ok = cJSON_AddRawToObject(root, "externalAccountBinding", binding)
+            != NULL;
     }
     return finish(root, ok, json, err);
 }

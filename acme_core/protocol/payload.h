@@ -6,9 +6,13 @@
 #include "base/buffer.h"
 #include "base/error.h"
 
-/* RFC 8555 7.3: termsOfServiceAgreed, contact. */
+/*
+ * RFC 8555 7.3: termsOfServiceAgreed, contact.
+ *   binding   the externalAccountBinding as JSON, or NULL (7.3.4)
+ */
 bool acme_payload_new_account(const char *const *contacts,
-    size_t contact_count, struct acme_buffer *json, struct acme_error *err);
+    size_t contact_count, const char *binding, struct acme_buffer *json,
+    struct acme_error *err);
 
 /* RFC 8555 7.4: identifiers of type dns, or ip (RFC 8738). */
 bool acme_payload_new_order(const char *const *names, size_t name_count,

@@ -186,6 +186,9 @@ acme_problem_of_reply(const struct acme_reply *reply, struct acme_error *err)
 
 /* ---- hints: first match wins; NULL matches everything */
 
+#define BAD_BINDING "the CA did not take what acme_eab names: check the " \
+    "key identifier and the key; those of some CAs are good for one account " \
+    "and a few days only"
 #define DEACTIVATED "this account is deactivated: move its folder in " \
     "accounts/ away, and a new one is registered"
 
@@ -205,8 +208,11 @@ static const struct {
         "connections to the CA (firewall, proxy, SELinux: "
         "httpd_can_network_connect)" },
     { "externalAccountRequired", NULL, "this CA wants an external account "
-        "binding (EAB), which this version cannot send: choose another CA "
-        "in acme_ca" },
+        "binding (EAB): get a key identifier and an HMAC key from it, and "
+        "name them in acme_eab" },
+    { NULL, "'kid' references a key that is not known", BAD_BINDING },
+    { NULL, "external account", BAD_BINDING },
+    { NULL, "externalAccount", BAD_BINDING },
     { "userActionRequired", NULL, "the CA's terms have changed: agree to "
         "them at the address it names" },
     { "invalidContact", NULL, "correct or leave out acme_contact" },

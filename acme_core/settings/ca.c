@@ -12,12 +12,27 @@
 
 static const struct preset {
     const char *name;
-    const char *url;        /* NULL: `closed` says why not */
-    const char *closed;
+    const char *url;        /* NULL: `words` say why not */
+    const char *words;      /* where to get what acme_eab wants, or NULL */
 } presets[] = {
     { "letsencrypt", "https://acme-v02.api.letsencrypt.org/directory", NULL },
     { "letsencrypt-staging",
         "https://acme-staging-v02.api.letsencrypt.org/directory", NULL },
+    { "zerossl", "https://acme.zerossl.com/v2/DV90",
+        "ZeroSSL shows it under Developer, EAB Credentials" },
+    { "google", "https://dv.acme-v02.api.pki.goog/directory",
+        "\"gcloud publicca external-account-keys create\" prints it; it is "
+        "good for one account and seven days" },
+    { "google-staging",
+        "https://dv.acme-v02.test-api.pki.goog/directory",
+        "\"gcloud publicca external-account-keys create\" with the test "
+        "endpoint prints it; it is good for one account and seven days" },
+    { "actalis", "https://acme-api.actalis.com/acme/directory",
+        "Actalis shows it in the ACME settings of your account" },
+    { "sslcom-rsa", "https://acme.ssl.com/sslcom-dv-rsa",
+        "SSL.com shows it under API and ACME credentials" },
+    { "sslcom-ecc", "https://acme.ssl.com/sslcom-dv-ecc",
+        "SSL.com shows it under API and ACME credentials" },
     { "buypass", NULL, "Buypass stopped issuing certificates, it was "
         "closed on 2025-10-31" },
 };
@@ -92,7 +107,7 @@ acme_ca_url(const char *argument, struct acme_error *err)
             continue;
         }
         if (presets[i].url == NULL) {
-            acme_fail(err, ACME_MISCONFIG, "%s", presets[i].closed);
+            acme_fail(err, ACME_MISCONFIG, "%s", presets[i].words);
         }
         return presets[i].url;
     }
@@ -106,9 +121,21 @@ acme_ca_url(const char *argument, struct acme_error *err)
         return NULL;
     }
     acme_fail(err, ACME_MISCONFIG, "invalid value \"%s\", allowed are "
-        "letsencrypt, letsencrypt-staging, or the https URL of an ACME "
+        "letsencrypt, letsencrypt-staging, zerossl, google, google-staging, "
+        "actalis, sslcom-rsa, sslcom-ecc, or the https URL of an ACME "
         "directory%s", shown, acme_nearest(argument, names, count, advice,
         sizeof(advice)));
+    return NULL;
+}
+
+const char *
+acme_ca_eab_source(const char *url)
+{
+    for (size_t i = 0; i < PRESETS; i++) {
+        if (presets[i].url != NULL && strcmp(presets[i].url, url) == 0) {
+            return presets[i].words;
+        }
+    }
     return NULL;
 }
 

@@ -14,6 +14,12 @@
  */
 const char *acme_ca_url(const char *argument, struct acme_error *err);
 
+/*
+ * Where the operator gets what acme_eab wants, for a CA that is known to
+ * demand it; NULL for others.
+ */
+const char *acme_ca_eab_source(const char *url);
+
 /* What people call it: the preset's name, or the URL's host and port. */
 bool acme_ca_name(const char *argument, char *name, size_t size);
 

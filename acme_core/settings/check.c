@@ -24,6 +24,14 @@ refuse(struct acme_error *err, const char *value, const char *allowed)
         allowed);
 }
 
+static bool
+check_path(size_t argc, const char *const *argv, struct acme_error *err)
+{
+    (void) argc;
+    return (argv[0][0] == '/' && strlen(argv[0]) < 3000)
+        || refuse(err, argv[0], "an absolute path");
+}
+
 /* One of a few words. */
 static bool
 check_word(const char *value, const char *const *words, size_t count,
@@ -63,6 +71,29 @@ check_ca(size_t argc, const char *const *argv, struct acme_error *err)
 {
     (void) argc;
     return acme_ca_url(argv[0], err) != NULL;
+}
+
+/* ---- acme_eab: CA kid file [algorithm] */
+
+static bool
+check_eab(size_t argc, const char *const *argv, struct acme_error *err)
+{
+    static const char *const algorithms[] = { "HS256", "HS384", "HS512" };
+
+    if (acme_ca_url(argv[0], err) == NULL) {
+        return false;
+    }
+    if (argv[1][0] == '\0' || strlen(argv[1]) > 512) {
+        return refuse(err, argv[1], "the key identifier that the CA gave you");
+    }
+    for (const char *at = argv[1]; *at != '\0'; at++) {
+        if (*at <= 0x20 || *at >= 0x7f) {
+            return refuse(err, argv[1],
+                "the key identifier that the CA gave you");
+        }
+    }
+    return check_path(1, argv + 2, err) && (argc == 3 || check_word(argv[3],
+        algorithms, 3, "HS256, HS384, HS512", err));
 }
 
 /* ---- acme_accept_terms */
@@ -118,16 +149,6 @@ acme_value_contact(const char *argument)
         return strdup(argument);
     }
     return asprintf(&url, "mailto:%s", argument) >= 0 ? url : NULL;
-}
-
-/* ---- paths */
-
-static bool
-check_path(size_t argc, const char *const *argv, struct acme_error *err)
-{
-    (void) argc;
-    return (argv[0][0] == '/' && strlen(argv[0]) < 3000)
-        || refuse(err, argv[0], "an absolute path");
 }
 
 /* ---- acme_key */
@@ -262,6 +283,7 @@ typedef bool (*checker)(size_t argc, const char *const *argv,
 static const checker checkers[ACME_DIRECTIVE_COUNT] = {
     [ACME_DIRECTIVE_DOMAIN] = check_domain,
     [ACME_DIRECTIVE_CA] = check_ca,
+    [ACME_DIRECTIVE_EAB] = check_eab,
     [ACME_DIRECTIVE_ACCEPT_TERMS] = check_flag,
     [ACME_DIRECTIVE_CONTACT] = check_contact,
     [ACME_DIRECTIVE_CA_CERTIFICATE] = check_path,

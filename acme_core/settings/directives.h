@@ -5,8 +5,9 @@
  * nginx's spelling; spelling.h turns it into the other one.
  *
  * X(id, name, httpd_name, scope, min, max, arguments, default, meaning)
- *   scope     GLOBAL: http{} / main server; SERVER: server{} / vhost;
- *             BOTH: inherited from the first to the second
+ *   scope     GLOBAL: http{} / main server; MANY: the same, as often as
+ *             wanted; SERVER: server{} / vhost; BOTH: inherited from the
+ *             first to the second
  *   min, max  number of arguments
  */
 
@@ -20,8 +21,9 @@
         "lines that name certificate files.")                               \
     X(CA, "acme_ca", "AcmeCA", BOTH, 1, 1,                                  \
         "name | URL", "letsencrypt",                                        \
-        "The certificate authority: letsencrypt, letsencrypt-staging, or "  \
-        "the https URL of an ACME directory.")                              \
+        "The certificate authority: letsencrypt, letsencrypt-staging, "     \
+        "zerossl, google, google-staging, actalis, sslcom-rsa, sslcom-ecc, "\
+        "or the https URL of an ACME directory.")                           \
     X(ACCEPT_TERMS, "acme_accept_terms", "AcmeAcceptTerms", GLOBAL, 1, 1,   \
         "on | off", "off",                                                  \
         "You have read the CA's terms of service and agree to them. "       \
@@ -29,6 +31,10 @@
     X(CONTACT, "acme_contact", "AcmeContact", GLOBAL, 1, 10,                \
         "mail | URL ...", "none",                                           \
         "Where the CA may reach you, as mail address or mailto: URL.")      \
+    X(EAB, "acme_eab", "AcmeEAB", MANY, 3, 4,                               \
+        "CA kid file [HS256 | HS384 | HS512]", "none",                      \
+        "What a CA that demands an external account binding gave you: its " \
+        "key identifier, and a file with its HMAC key in base64.")          \
     X(CA_CERTIFICATE, "acme_ca_certificate", "AcmeCACertificate", BOTH, 1, 1,\
         "file", "the system's bundle",                                      \
         "PEM file with the roots to trust for the CA's own HTTPS.")         \

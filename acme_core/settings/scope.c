@@ -10,6 +10,7 @@
 #define GLOBAL ACME_SCOPE_GLOBAL
 #define SERVER ACME_SCOPE_SERVER
 #define BOTH ACME_SCOPE_BOTH
+#define MANY ACME_SCOPE_MANY
 
 const struct acme_directive_info
     acme_directive_infos[ACME_DIRECTIVE_COUNT] = {
@@ -18,6 +19,27 @@ const struct acme_directive_info
     ACME_DIRECTIVES(X)
 #undef X
 };
+
+bool
+acme_directive_is_global(enum acme_directive directive)
+{
+    return (acme_directive_infos[directive].scope & ACME_SCOPE_SERVER) == 0;
+}
+
+bool
+acme_directive_has_path(enum acme_directive directive, size_t index)
+{
+    switch (directive) {
+    case ACME_DIRECTIVE_CA_CERTIFICATE:
+    case ACME_DIRECTIVE_STATE_PATH:
+    case ACME_DIRECTIVE_HELPER:
+        return index == 0;
+    case ACME_DIRECTIVE_EAB:
+        return index == 2;
+    default:
+        return false;
+    }
+}
 
 struct acme_scope {
     struct acme_scope_value values[ACME_DIRECTIVE_COUNT];
@@ -32,6 +54,10 @@ acme_scope_new(void)
 static void
 free_value(struct acme_scope_value *value)
 {
+    if (value->next != NULL) {
+        free_value(value->next);
+        free(value->next);
+    }
     for (size_t i = 0; i < value->argc; i++) {
         free(value->argv[i]);
     }
@@ -77,7 +103,7 @@ acme_scope_set(struct acme_scope *scope, enum acme_directive directive,
     const struct acme_directive_info *info = &acme_directive_infos[directive];
     struct acme_scope_value *value = &scope->values[directive];
 
-    if (value->where != NULL) {
+    if (value->where != NULL && info->scope != ACME_SCOPE_MANY) {
         return acme_fail(err, ACME_MISCONFIG,
             "\"%s\" is duplicate: it was given in %s", info->name,
             value->where);
@@ -89,6 +115,15 @@ acme_scope_set(struct acme_scope *scope, enum acme_directive directive,
     }
     if (!acme_check_arguments(directive, argc, argv, err)) {
         return acme_while(err, "%s", info->name);
+    }
+    while (value->where != NULL) {
+        if (value->next == NULL) {
+            value->next = calloc(1, sizeof(*value));
+            if (value->next == NULL) {
+                return acme_fail_memory(err);
+            }
+        }
+        value = value->next;
     }
     return keep(value, argc, argv, where) || acme_fail_memory(err);
 }

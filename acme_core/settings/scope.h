@@ -9,6 +9,7 @@ struct acme_scope_value {
     size_t argc;
     char **argv;
     char *where;   /* NULL: not given at this level */
+    struct acme_scope_value *next;   /* of a directive of scope MANY */
 };
 
 /* The value at the server's level, else the global one, else NULL. */

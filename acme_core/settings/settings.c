@@ -171,6 +171,8 @@ acme_settings_free(struct acme_settings *settings)
         free(settings->cas[i].name);
         free(settings->cas[i].url);
         free(settings->cas[i].trust_file);
+        free(settings->cas[i].eab_kid);
+        free(settings->cas[i].eab_file);
     }
     for (size_t i = 0; i < settings->cert_count; i++) {
         free_cert(&settings->certs[i]);
@@ -219,6 +221,30 @@ append_ca(struct acme_settings *settings, const char *argument,
         || acme_fail_memory(err);
 }
 
+/* The acme_eab of this CA, the last one where there are several. */
+static bool
+set_eab(struct acme_settings_ca *ca, const struct acme_scope *global)
+{
+    const struct acme_scope_value *value = acme_scope_value(NULL, global,
+        ACME_DIRECTIVE_EAB);
+    const struct acme_scope_value *mine = NULL;
+    struct acme_error ignored;
+
+    for (; value != NULL; value = value->next) {
+        if (strcmp(acme_ca_url(value->argv[0], &ignored), ca->url) == 0) {
+            mine = value;
+        }
+    }
+    if (mine == NULL) {
+        return true;
+    }
+    ca->eab_kid = strdup(mine->argv[1]);
+    ca->eab_file = strdup(mine->argv[2]);
+    ca->eab_algorithm = mine->argc == 4 ? acme_hmac_of(mine->argv[3])
+        : ACME_HS256;
+    return ca->eab_kid != NULL && ca->eab_file != NULL;
+}
+
 /* One account a directory: two trust files for the same URL are a mistake. */
 static bool
 find_ca(struct acme_settings *settings, const struct acme_scope *global,
@@ -243,7 +269,8 @@ find_ca(struct acme_settings *settings, const struct acme_scope *global,
                     argument);
         }
     }
-    return append_ca(settings, argument, url, trust_file, err);
+    return append_ca(settings, argument, url, trust_file, err)
+        && (set_eab(&settings->cas[*index], global) || acme_fail_memory(err));
 }
 
 /* ---- names */

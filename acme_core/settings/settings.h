@@ -19,6 +19,7 @@
 
 #include "base/buffer.h"
 #include "base/error.h"
+#include "crypto/hmac.h"
 #include "crypto/key.h"
 #include "settings/directives.h"
 #include "settings/spelling.h"
@@ -34,7 +35,8 @@ enum acme_directive {
 enum acme_directive_scope {
     ACME_SCOPE_GLOBAL = 1,
     ACME_SCOPE_SERVER = 2,
-    ACME_SCOPE_BOTH = 3
+    ACME_SCOPE_BOTH = 3,
+    ACME_SCOPE_MANY = 5     /* global, and may be given several times */
 };
 
 struct acme_directive_info {
@@ -47,6 +49,12 @@ struct acme_directive_info {
 
 extern const struct acme_directive_info
     acme_directive_infos[ACME_DIRECTIVE_COUNT];
+
+/* Does it stand at the top level only? */
+bool acme_directive_is_global(enum acme_directive directive);
+
+/* Is its argument number `index` (from 0) a path of a file or folder? */
+bool acme_directive_has_path(enum acme_directive directive, size_t index);
 
 /* ---- scopes */
 
@@ -80,6 +88,9 @@ struct acme_settings_ca {
     char *name;           /* for people: a preset's name, or host[:port] */
     char *url;            /* of the directory */
     char *trust_file;     /* acme_ca_certificate, or NULL */
+    char *eab_kid;        /* acme_eab, or NULL: then the rest is nothing */
+    char *eab_file;
+    enum acme_hmac eab_algorithm;
 };
 
 struct acme_settings_cert {

@@ -12,7 +12,7 @@
 
 #include "settings/name.h"
 
-#define VERSION "acme-settings 2"
+#define VERSION "acme-settings 3"
 
 enum { CAS_MAX = 1000, CERTS_MAX = 100000, CONTACTS_MAX = 10,
     TEXT_MAX = 4096, LOG_ID_MAX = 999999999 };
@@ -56,7 +56,10 @@ static bool
 put_ca(struct acme_buffer *wire, const struct acme_settings_ca *ca)
 {
     return put(wire, ca->name) && put(wire, ca->url)
-        && put_optional(wire, ca->trust_file);
+        && put_optional(wire, ca->trust_file)
+        && put_optional(wire, ca->eab_kid)
+        && (ca->eab_kid == NULL || (put(wire, ca->eab_file)
+            && put(wire, acme_hmac_name(ca->eab_algorithm))));
 }
 
 static bool
@@ -238,6 +241,12 @@ get_cas(struct reader *reader, struct acme_settings *settings)
         ca->name = get_text(reader);
         ca->url = get_text(reader);
         ca->trust_file = get_optional(reader);
+        ca->eab_kid = get_optional(reader);
+        if (ca->eab_kid != NULL) {
+            ca->eab_file = get_path(reader);
+            ca->eab_algorithm = acme_hmac_of(get(reader));
+            reader->broken |= ca->eab_algorithm == ACME_HMAC_NONE;
+        }
     }
 }
 

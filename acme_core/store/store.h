@@ -23,6 +23,7 @@
 
 #include "base/buffer.h"
 #include "base/error.h"
+#include "settings/settings.h"
 
 enum {
     ACME_STORE_FILE_MAX = 256 * 1024,  /* no file of ours is larger */
@@ -74,6 +75,14 @@ bool acme_store_account_read(struct acme_store *store, const char *ca,
 bool acme_store_account_write(struct acme_store *store, const char *ca,
     const char *id, const char *file, struct acme_bytes data,
     struct acme_error *err);
+
+/*
+ * For -t: can each CA of the settings get what it needs for an account? The
+ * file of acme_eab is needed only until there is one: then a missing file is a
+ * warning. Reads the store, writes nothing.
+ */
+bool acme_store_check_accounts(const struct acme_settings *settings,
+    acme_settings_warn warn, void *warn_ctx, struct acme_error *err);
 
 /* ---- pending orders and plans, by certificate folder; ENOENT when absent */
 

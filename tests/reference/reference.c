@@ -13,6 +13,8 @@ place(enum acme_directive_scope scope)
     switch (scope) {
     case ACME_SCOPE_GLOBAL:
         return "global";
+    case ACME_SCOPE_MANY:
+        return "global, repeatable";
     case ACME_SCOPE_SERVER:
         return "server";
     case ACME_SCOPE_BOTH:

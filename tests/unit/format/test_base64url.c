@@ -184,10 +184,47 @@ a_token_has_its_alphabet_and_length(void **state)
     }
 }
 
+static const struct {
+    const char *what, *text, *bytes;   /* NULL: refused */
+} copied[] = {
+    { "base64url", "-_-_", "\xfb\xff\xbf" },
+    { "base64", "+/+/", "\xfb\xff\xbf" },
+    { "both at once", "+_-/", "\xfb\xff\xbf" },
+    { "padding of one", "Zm8=", "fo" },
+    { "padding of two", "Zg==", "f" },
+    { "no padding", "Zm8", "fo" },
+    { "a line break at the end", "Zm9v\n", "foo" },
+    { "line breaks and blanks within", " Zm\r\n9v\tYmFy ", "foobar" },
+    { "padding and a line break", "Zg==\r\n", "f" },
+    { "nothing", "", "" },
+    { "padding of three", "Zg===", NULL },
+    { "padding within", "Zg==Zg==", NULL },
+    { "one character too many", "Zm9vZ", NULL },
+    { "another character", "Zm9*", NULL },
+    { "words", "kid: 1", NULL },
+};
+
+static void
+what_people_copy_is_decoded_in_each_form(void **state)
+{
+    (void) state;
+    for (size_t i = 0; i < sizeof(copied) / sizeof(*copied); i++) {
+        struct acme_buffer out = ACME_BUFFER(64);
+        bool ok = acme_base64_decode(&out, acme_bytes_of(copied[i].text));
+
+        if (ok != (copied[i].bytes != NULL) || (ok && !acme_bytes_equal(
+                acme_buffer_bytes(&out), acme_bytes_of(copied[i].bytes)))) {
+            fail_msg("%s", copied[i].what);
+        }
+        acme_buffer_free(&out);
+    }
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_people_copy_is_decoded_in_each_form),
         cmocka_unit_test(the_vectors_of_the_rfcs_hold_both_ways),
         cmocka_unit_test(other_texts_are_refused_and_leave_no_trace),
         cmocka_unit_test(every_byte_survives_in_every_place),

@@ -73,8 +73,8 @@ scene_make(void **state)
     strcpy(scene->path, "/tmp/acme-test-XXXXXX");
     assert_non_null(mkdtemp(scene->path));
     scene->dir_fd = open(scene->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    scene->ca = (struct acme_settings_ca) { (char *) "ca.test",
-        (char *) BASE "/dir", NULL };
+    scene->ca = (struct acme_settings_ca) { .name = (char *) "ca.test",
+        .url = (char *) BASE "/dir" };
     scene->names[0] = (char *) "example.test";
     scene->names[1] = (char *) "www.example.test";
     scene->cert = (struct acme_settings_cert) { .names = scene->names,

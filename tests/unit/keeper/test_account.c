@@ -117,8 +117,8 @@ static void
 cas_do_not_share_an_account(void **state)
 {
     struct scene *scene = *state;
-    struct acme_settings_ca other = { (char *) "other",
-        (char *) BASE "/other-dir", NULL };
+    struct acme_settings_ca other = { .name = (char *) "other",
+        .url = (char *) BASE "/other-dir" };
     struct account account = { 0 };
     struct acme_error err;
 

@@ -72,7 +72,8 @@ setup(void **state)
 
     strcpy(scene->path, "/tmp/acme-test-XXXXXX");
     assert_non_null(mkdtemp(scene->path));
-    scene->ca = (struct acme_settings_ca) { "ca.test", BASE "/dir", NULL };
+    scene->ca = (struct acme_settings_ca) { .name = "ca.test",
+        .url = BASE "/dir" };
     scene->names[0] = "example.test";
     scene->names[1] = "www.example.test";
     scene->cert = (struct acme_settings_cert) { .names = scene->names,

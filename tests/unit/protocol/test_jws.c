@@ -248,10 +248,40 @@ a_key_authorization_that_does_not_fit_is_refused(void **state)
     acme_key_free(key);
 }
 
+/* RFC 8555 7.3.4; the code was computed by another program. */
+static void
+an_external_account_is_bound_to_the_accounts_key(void **state)
+{
+    struct acme_buffer json = ACME_BUFFER(64 * 1024);
+    struct acme_buffer part = ACME_BUFFER(64 * 1024);
+    struct acme_key *key = read_known_key();
+    struct acme_error err;
+    cJSON *body;
+
+    (void) state;
+    assert_true(acme_jws_bind(key, "https://ca.test/new-account", "kid-1",
+        ACME_HS256, acme_bytes_of("secret"), &json, &err));
+    body = cJSON_Parse(acme_buffer_text(&json));
+    assert_non_null(body);
+    decode(body, "protected", &part);
+    assert_string_equal(acme_buffer_text(&part), "{\"alg\":\"HS256\","
+        "\"kid\":\"kid-1\",\"url\":\"https://ca.test/new-account\"}");
+    acme_buffer_clear(&part);
+    decode(body, "payload", &part);
+    assert_string_equal(acme_buffer_text(&part), JWK);
+    assert_string_equal(acme_json_text(body, "signature", 100),
+        "7b4QgkWpTkq7rzsbqajzBjVHYjCJYNWMrIOnKmaWo8E");
+    cJSON_Delete(body);
+    acme_buffer_free(&part);
+    acme_buffer_free(&json);
+    acme_key_free(key);
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(an_external_account_is_bound_to_the_accounts_key),
         cmocka_unit_test(a_request_of_an_account_names_it),
         cmocka_unit_test(new_account_carries_the_public_key_and_no_kid),
         cmocka_unit_test(post_as_get_has_an_empty_payload),

@@ -27,7 +27,7 @@ new_account_agrees_to_the_terms(void **state)
     struct acme_error err;
 
     (void) state;
-    assert_true(acme_payload_new_account(NULL, 0, &json, &err));
+    assert_true(acme_payload_new_account(NULL, 0, NULL, &json, &err));
     assert_string_equal(acme_buffer_text(&json),
         "{\"termsOfServiceAgreed\":true}");
 }
@@ -40,10 +40,24 @@ contacts_are_in_their_order_and_escaped(void **state)
     struct acme_error err;
 
     (void) state;
-    assert_true(acme_payload_new_account(contacts, 2, &json, &err));
+    assert_true(acme_payload_new_account(contacts, 2, NULL, &json, &err));
     assert_string_equal(acme_buffer_text(&json),
         "{\"termsOfServiceAgreed\":true,\"contact\":[\"mailto:b@a.test\","
         "\"mailto:\\\"a\\\\b\\\"@a.test\"]}");
+}
+
+static void
+a_binding_goes_in_as_it_is(void **state)
+{
+    static const char *const contacts[] = { "mailto:a@a.test" };
+    struct acme_error err;
+
+    (void) state;
+    assert_true(acme_payload_new_account(contacts, 1, "{\"a\":1}", &json,
+        &err));
+    assert_string_equal(acme_buffer_text(&json),
+        "{\"termsOfServiceAgreed\":true,\"contact\":[\"mailto:a@a.test\"],"
+        "\"externalAccountBinding\":{\"a\":1}}");
 }
 
 static void
@@ -106,7 +120,7 @@ what_does_not_fit_is_refused(void **state)
 
     (void) state;
     assert_false(acme_payload_new_order(names, 1, &small, &err));
-    assert_false(acme_payload_new_account(names, 1, &small, &err));
+    assert_false(acme_payload_new_account(names, 1, NULL, &small, &err));
     assert_int_equal(small.len, 0);
     acme_buffer_free(&small);
 }
@@ -119,6 +133,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         TEST(new_account_agrees_to_the_terms),
         TEST(contacts_are_in_their_order_and_escaped),
+        TEST(a_binding_goes_in_as_it_is),
         TEST(names_and_addresses_have_their_types),
         TEST(a_csr_is_base64url_without_padding),
         TEST(a_csr_that_is_too_large_is_refused),

@@ -18,7 +18,7 @@
 #define MAIL_64 "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa" \
     "aaaa"
 
-enum { ARGS_MAX = 3 };
+enum { ARGS_MAX = 5 };
 
 static size_t
 count(const char *const argv[ARGS_MAX])
@@ -40,6 +40,8 @@ static const struct {
     { D(DOMAIN), { NULL } },
     { D(DOMAIN), { "a.test", "www.a.test", "192.0.2.1" } },
     { D(CA), { "letsencrypt" } },
+    { D(EAB), { "zerossl", "kid", "/file" } },
+    { D(EAB), { "https://ca.test/dir", "k_i-d/+=", "/file", "HS512" } },
     { D(CA), { "https://ca.test/dir" } },
     { D(ACCEPT_TERMS), { "on" } },
     { D(ACCEPT_TERMS), { "off" } },
@@ -99,6 +101,18 @@ static const struct {
     { "localhost behind a good name", D(DOMAIN), { "a.test", "localhost" },
         "\"localhost\" cannot be in a certificate" },
     { "a wildcard", D(DOMAIN), { "*.a.test" }, "dns-01" },
+    { "an EAB of an unknown CA", D(EAB), { "zerosl", "kid", "/file" },
+        "did you mean \"zerossl\"?" },
+    { "an EAB without kid", D(EAB), { "zerossl", "", "/file" },
+        "the key identifier" },
+    { "a kid with a blank", D(EAB), { "zerossl", "k d", "/file" },
+        "the key identifier" },
+    { "a kid with a new line", D(EAB), { "zerossl", "k\n", "/file" },
+        "the key identifier" },
+    { "an EAB in a relative file", D(EAB), { "zerossl", "kid", "file" },
+        "an absolute path" },
+    { "another algorithm", D(EAB), { "zerossl", "kid", "/f", "ES256" },
+        "HS256, HS384, HS512" },
     { "an unknown CA", D(CA), { "encrypt" }, "allowed are letsencrypt" },
     { "a closed CA", D(CA), { "buypass" }, "closed on 2025-10-31" },
     { "yes", D(ACCEPT_TERMS), { "yes" }, "\"yes\", allowed are on, off" },

@@ -21,7 +21,10 @@ the_table_is_whole(void **state)
         const struct acme_directive_info *info = &acme_directive_infos[i];
 
         assert_memory_equal(info->name, "acme_", 5);
-        assert_in_range(info->scope, ACME_SCOPE_GLOBAL, ACME_SCOPE_BOTH);
+        assert_in_range(info->scope, ACME_SCOPE_GLOBAL, ACME_SCOPE_MANY);
+        assert_int_equal(acme_directive_is_global(i),
+            info->scope == ACME_SCOPE_GLOBAL
+            || info->scope == ACME_SCOPE_MANY);
         assert_true(info->min <= info->max);
         assert_true(info->max > 0 && info->max <= 100);
         assert_true(strlen(info->arguments) > 0);
@@ -93,6 +96,41 @@ a_second_one_is_a_duplicate_and_says_where_the_first_is(void **state)
     assert_string_equal(acme_scope_value(scope, NULL,
         ACME_DIRECTIVE_CA)->argv[0], "letsencrypt");
     acme_scope_free(scope);
+}
+
+static void
+one_that_may_be_given_often_is_kept_in_its_order(void **state)
+{
+    struct acme_scope *scope = acme_scope_new();
+    const char *argv[] = { "zerossl", "kid", "/file" };
+    const struct acme_scope_value *value;
+    struct acme_error err;
+
+    (void) state;
+    for (unsigned i = 0; i < 3; i++) {
+        char kid[2] = { (char) ('a' + i), 0 };
+
+        argv[1] = kid;
+        assert_true(acme_scope_set(scope, ACME_DIRECTIVE_EAB, 3, argv, "f:1",
+            &err));
+    }
+    value = acme_scope_value(NULL, scope, ACME_DIRECTIVE_EAB);
+    for (unsigned i = 0; i < 3; i++, value = value->next) {
+        assert_int_equal(value->argv[1][0], 'a' + i);
+    }
+    assert_null(value);
+    acme_scope_free(scope);
+}
+
+static void
+paths_are_known_by_their_place(void **state)
+{
+    (void) state;
+    assert_true(acme_directive_has_path(ACME_DIRECTIVE_EAB, 2));
+    assert_false(acme_directive_has_path(ACME_DIRECTIVE_EAB, 1));
+    assert_true(acme_directive_has_path(ACME_DIRECTIVE_STATE_PATH, 0));
+    assert_false(acme_directive_has_path(ACME_DIRECTIVE_STATE_PATH, 1));
+    assert_false(acme_directive_has_path(ACME_DIRECTIVE_DOMAIN, 0));
 }
 
 static void
@@ -184,6 +222,8 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(one_that_may_be_given_often_is_kept_in_its_order),
+        cmocka_unit_test(paths_are_known_by_their_place),
         cmocka_unit_test(the_table_is_whole),
         cmocka_unit_test(what_was_set_is_kept_as_a_copy),
         cmocka_unit_test(a_directive_without_arguments_is_there),

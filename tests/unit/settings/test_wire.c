@@ -11,7 +11,7 @@
 
 #include "settings/settings.h"
 
-#define VERSION "acme-settings 2"
+#define VERSION "acme-settings 3"
 #define WIRE_MAX (1024 * 1024)
 
 static char *first_names[] = { "a.test", "www.a.test", "2001:db8::1" };
@@ -19,8 +19,9 @@ static char *second_names[] = { "b.test" };
 static char *contacts[] = { "mailto:a@example.com", "mailto:b@example.com" };
 
 static struct acme_settings_ca cas[] = {
-    { "letsencrypt", "https://ca.test/dir", NULL },
-    { "127.0.0.1:14000", "https://127.0.0.1:14000/dir", "/etc/ca.pem" },
+    { .name = "letsencrypt", .url = "https://ca.test/dir" },
+    { "127.0.0.1:14000", "https://127.0.0.1:14000/dir", "/etc/ca.pem", "kid",
+        "/etc/eab.key", ACME_HS512 },
 };
 
 static struct acme_settings_cert certs[] = {
@@ -108,6 +109,9 @@ same_settings(const struct acme_settings *a, const struct acme_settings *b)
         same_text(a->cas[i].name, b->cas[i].name);
         same_text(a->cas[i].url, b->cas[i].url);
         same_text(a->cas[i].trust_file, b->cas[i].trust_file);
+        same_text(a->cas[i].eab_kid, b->cas[i].eab_kid);
+        same_text(a->cas[i].eab_file, b->cas[i].eab_file);
+        assert_int_equal(a->cas[i].eab_algorithm, b->cas[i].eab_algorithm);
     }
     assert_int_equal(a->cert_count, b->cert_count);
     for (size_t i = 0; i < a->cert_count; i++) {
@@ -214,7 +218,7 @@ another_version_is_refused_and_named(void **state)
 {
     static const char *const versions[] = { "", "acme-settings",
         "acme-settings 0", "acme-settings 1", "acme-settings 10",
-        "Acme-settings 2", " acme-settings 2" };
+        "Acme-settings 3", " acme-settings 3" };
     struct acme_buffer wire = ACME_BUFFER(WIRE_MAX);
 
     (void) state;
@@ -239,13 +243,14 @@ another_version_is_refused_and_named(void **state)
 /* The least settings there are, one text a row, to change them one by one. */
 static const char *const fields[] = { VERSION, "1", "1", "mailto:a@b.test",
     "/state", "user", "/helper", "80", "443", "1", "10", "", "0", "", "0", "6",
-    "1", "0", "1", "ca", "https://ca.test/", "", "1", "1", "a.test",
-    "ecdsa:256", "0", "a.test" };
+    "1", "0", "1", "ca", "https://ca.test/", "", "kid", "/eab", "HS256", "1",
+    "1", "a.test", "ecdsa:256", "0", "a.test" };
 
 enum {
     TERMS = 1, CONTACTS, CONTACT, STATE_PATH, USER, HELPER, PORT_HTTP,
     PORT_HTTPS, RELOAD, DELAY, SERVER, DIALECT, LOG_PATH, LOG_ID, LOG_LEVEL,
-    RELOAD_SIGNAL, CHECK_FIRST, CAS, CA_NAME, CA_URL, TRUST, CERTS, NAMES,
+    RELOAD_SIGNAL, CHECK_FIRST, CAS, CA_NAME, CA_URL, TRUST, EAB_KID, EAB_FILE,
+    EAB_ALGORITHM, CERTS, NAMES,
     NAME, KEY, CA, FOLDER, FIELDS
 };
 
@@ -307,6 +312,10 @@ static const struct {
     { "very many CAs", CAS, "4294967295" },
     { "a CA without name", CA_NAME, "" },
     { "a CA without URL", CA_URL, "" },
+    { "an external account without a file", EAB_FILE, "" },
+    { "one with a relative file", EAB_FILE, "eab" },
+    { "one without an algorithm", EAB_ALGORITHM, "" },
+    { "one with another algorithm", EAB_ALGORITHM, "hs256" },
     { "no certificate", CERTS, "0" },
     { "a certificate too many", CERTS, "2" },
     { "very many certificates", CERTS, "4294967295" },

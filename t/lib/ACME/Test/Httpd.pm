@@ -211,7 +211,7 @@ sub in_nginx_words {
 sub nginx_spelled {
     my ($name) = @_;
 
-    $name =~ s/^AcmeCA/AcmeCa/;
+    $name =~ s/(?<=[A-Z])([A-Z]+)(?=[A-Z][a-z]|$)/\L$1/g;
     $name =~ s/(?<!^)([A-Z])/_\l$1/g;
     return lcfirst $name;
 }
