@@ -175,7 +175,7 @@ deactivate(struct job *job, struct keeper *keeper)
     job->state = JOB_IDLE;
 }
 
-/* The key is on disk before the order is asked for. */
+/* The key is on disk before the order is asked for, or there is none. */
 static bool
 take_key(struct job *job, struct keeper *keeper, struct acme_key *key,
     struct acme_error *err)
@@ -184,6 +184,8 @@ take_key(struct job *job, struct keeper *keeper, struct acme_key *key,
     job->key = key;
     if (!pending_save_key(job, keeper, err)
         || !pending_save_order(job, keeper, err)) {
+        acme_key_free(job->key);
+        job->key = NULL;
         return false;
     }
     job->state = JOB_READY;

@@ -166,6 +166,26 @@ a_store_that_cannot_be_written_is_a_failed_attempt(void **state)
     assert_in_range(scene->job.next_at, NOW + 50, NOW + 70);
 }
 
+/* Else the next attempt would order with a key that a crash loses. */
+static void
+a_key_that_could_not_be_written_is_not_ordered_with(void **state)
+{
+    struct scene *scene = *state;
+
+    attempt_init(&scene->job, &scene->keeper, &scene->cert);
+    assert_int_equal(unlinkat(scene->dir_fd, "pending", AT_REMOVEDIR), 0);
+    scribble(scene, "pending", "in the way");
+    attempt_start(&scene->job, &scene->keeper);
+    assert_int_equal(scene->job.state, JOB_IDLE);
+
+    assert_int_equal(unlinkat(scene->dir_fd, "pending", 0), 0);
+    assert_int_equal(mkdirat(scene->dir_fd, "pending", 0700), 0);
+    attempt_start(&scene->job, &scene->keeper);
+    assert_int_equal(scene->job.state, JOB_READY);
+    assert_true(is_there(scene, PENDING "/privkey.pem"));
+    assert_true(is_there(scene, PENDING "/order.json"));
+}
+
 /* ---- orders */
 
 static void
@@ -444,6 +464,7 @@ main(void)
         TEST(a_key_maker_that_dies_is_a_failed_attempt),
         TEST(a_key_of_garbage_is_a_failed_attempt_and_not_quoted),
         TEST(a_store_that_cannot_be_written_is_a_failed_attempt),
+        TEST(a_key_that_could_not_be_written_is_not_ordered_with),
         TEST(the_order_of_another_job_is_not_taken),
         TEST(a_new_order_takes_back_the_proofs_of_the_old_one),
         TEST(an_agent_that_is_lost_gives_its_orders_back),
