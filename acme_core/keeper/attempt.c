@@ -223,6 +223,7 @@ attempt_start(struct job *job, struct keeper *keeper)
     keeper->active[keeper->active_count++] = job;
     job->id = keeper->next_job_id++;
     job->state = JOB_READY;
+    job->resumed = false;
     ok = account_load(job->account, keeper->store, &err)
         && (acme_store_entry(keeper->settings, job->cert, &entry)
             || acme_fail_memory(&err))
@@ -467,6 +468,26 @@ log_failed(const struct job *job, const struct acme_error *err,
         job->plan.failures, acme_time_write(next, job->next_at));
 }
 
+/*
+ * Will its order never come to a good end? What the CA has broken may have
+ * been a bad moment, but not when the same order is broken again.
+ */
+static bool
+is_over(const struct job *job, const struct acme_error *err)
+{
+    switch (err->verdict) {
+    case ACME_REFUSED:
+    case ACME_MISCONFIG:
+        return true;
+    case ACME_PEER_BROKE:
+        return job->resumed;
+    case ACME_RETRY:
+    case ACME_LOCAL:
+        break;
+    }
+    return false;
+}
+
 void
 attempt_failed(struct job *job, struct keeper *keeper,
     const struct acme_error *err, const char *step)
@@ -477,8 +498,8 @@ attempt_failed(struct job *job, struct keeper *keeper,
         random = (uint32_t) keeper->now;
     }
     pending_withdraw(job, keeper);
-    if (err->verdict == ACME_REFUSED || err->verdict == ACME_MISCONFIG) {
-        pending_remove(job, keeper);  /* the CA will not go on with it */
+    if (is_over(job, err)) {
+        pending_remove(job, keeper);
     } else if (job->key != NULL) {
         struct acme_error ignored;
 

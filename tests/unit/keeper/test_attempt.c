@@ -309,6 +309,35 @@ a_chain_of_another_key_stays_out_and_says_what_is_served(void **state)
     acme_buffer_wipe(&key);
 }
 
+/* Else it would be resumed, and end like this, day by day. */
+static void
+an_order_that_ends_badly_twice_is_dropped(void **state)
+{
+    struct acme_buffer other = { 0 }, key = { 0 };
+    struct scene *scene = *state;
+    struct acme_error err;
+
+    make_pair(&other, &key, NOW);
+    begin(scene);
+    attempt_order(&scene->job, &scene->keeper);
+    assert_true(attempt_save_order(&scene->job, &scene->keeper,
+        BASE "/order/1", &err));
+    attempt_installed(&scene->job, &scene->keeper,
+        acme_buffer_bytes(&other));
+    assert_string_equal(scene->job.order_url, BASE "/order/1");
+
+    attempt_start(&scene->job, &scene->keeper);
+    attempt_order(&scene->job, &scene->keeper);
+    assert_true(scene->job.resumed);
+    attempt_installed(&scene->job, &scene->keeper,
+        acme_buffer_bytes(&other));
+    assert_int_equal(scene->job.plan.failures, 2);
+    assert_null(scene->job.order_url);
+    assert_false(is_there(scene, PENDING));
+    acme_buffer_free(&other);
+    acme_buffer_wipe(&key);
+}
+
 static void
 a_failed_renewal_leaves_the_certificate_in_service(void **state)
 {
@@ -471,6 +500,7 @@ main(void)
         TEST(a_chain_that_fits_goes_live),
         TEST(a_restart_with_a_certificate_orders_none),
         TEST(a_chain_of_another_key_stays_out_and_says_what_is_served),
+        TEST(an_order_that_ends_badly_twice_is_dropped),
         TEST(a_failed_renewal_leaves_the_certificate_in_service),
         TEST(an_order_that_may_still_succeed_is_kept),
         TEST(a_failure_is_told_with_its_hint),
