@@ -72,8 +72,7 @@ schedule(struct job *job, struct keeper *keeper)
 {
     bool due = !service_is_current(job, keeper);
 
-    job->next_at = due ? keeper->now
-        : acme_plan_renew_at(job->not_before, job->not_after);
+    job->next_at = due ? keeper->now : service_renew_at(job, keeper);
     if (job->plan.failures > 0 && job->next_at < job->plan.next_attempt) {
         job->next_at = job->plan.next_attempt;
     }
@@ -424,6 +423,7 @@ install(struct job *job, struct keeper *keeper, struct acme_bytes chain_pem,
         job->served = job->fits = true;
         job->not_before = leaf.not_before;
         job->not_after = leaf.not_after;
+        job->obtained_at = keeper->now;
         log_installed(job, &leaf, generation);
         deploy_landed(keeper, urgent);
     }
@@ -450,7 +450,7 @@ attempt_installed(struct job *job, struct keeper *keeper,
     }
     close_order(job, keeper);
     deactivate(job, keeper);
-    job->next_at = acme_plan_renew_at(job->not_before, job->not_after);
+    job->next_at = service_renew_at(job, keeper);
 }
 
 static void

@@ -105,6 +105,19 @@ acme_plan_renew_at(int64_t not_before, int64_t not_after)
     return not_after - (life <= SHORT_LIFE_S ? life / 2 : life / 3);
 }
 
+int64_t
+acme_plan_renew_again_at(int64_t not_before, int64_t not_after,
+    int64_t obtained_at)
+{
+    int64_t at = acme_plan_renew_at(not_before, not_after);
+
+    if (at > obtained_at) {
+        return at;
+    }
+    at = acme_plan_renew_at(obtained_at, not_after);
+    return at > obtained_at + MINUTE_S ? at : obtained_at + MINUTE_S;
+}
+
 /* +-10 %, from 32 random bits. */
 static int64_t
 jitter(int64_t pause, uint32_t random)

@@ -21,21 +21,28 @@ begin(struct scene *scene)
     attempt_start(&scene->job, &scene->keeper);
 }
 
-/* A JOB_ORDERING job whose key is that of the chain. */
+/* A JOB_ORDERING job whose key is that of the chain, which began at `from`. */
 static void
-begin_with_pair(struct scene *scene, struct acme_buffer *chain)
+begin_with_pair_of(struct scene *scene, struct acme_buffer *chain,
+    int64_t from)
 {
     struct acme_buffer key = { 0 };
     struct acme_error err;
 
     begin(scene);
-    make_pair(chain, &key, NOW);
+    make_pair(chain, &key, from);
     acme_key_free(scene->job.key);
     scene->job.key = acme_key_read(acme_buffer_bytes(&key), &err);
     assert_non_null(scene->job.key);
     acme_buffer_wipe(&key);
     attempt_order(&scene->job, &scene->keeper);
     assert_int_equal(scene->job.state, JOB_ORDERING);
+}
+
+static void
+begin_with_pair(struct scene *scene, struct acme_buffer *chain)
+{
+    begin_with_pair_of(scene, chain, NOW);
 }
 
 /* As a keeper that starts later. */
@@ -290,6 +297,25 @@ a_restart_with_a_certificate_orders_none(void **state)
     assert_int_equal(scene->job.next_at, due + 5);
 }
 
+/* One that is due when it comes, by its dates, is not ordered in a circle. */
+static void
+a_certificate_that_comes_late_in_its_life_is_kept_for_a_while(void **state)
+{
+    struct acme_buffer chain = { 0 };
+    struct scene *scene = *state;
+
+    begin_with_pair_of(scene, &chain, NOW - 300 * DAY);
+    attempt_installed(&scene->job, &scene->keeper,
+        acme_buffer_bytes(&chain));
+    acme_buffer_free(&chain);
+    assert_true(scene->job.not_after < NOW + 70 * DAY);
+    assert_true(scene->job.next_at > NOW + 30 * DAY);
+    restart(scene, NOW + 5);
+    assert_true(scene->job.next_at > NOW + 30 * DAY);
+    restart(scene, NOW + 60 * DAY);
+    assert_int_equal(scene->job.next_at, NOW + 60 * DAY);
+}
+
 static void
 a_chain_of_another_key_stays_out_and_says_what_is_served(void **state)
 {
@@ -499,6 +525,7 @@ main(void)
         TEST(an_agent_that_is_lost_gives_its_orders_back),
         TEST(a_chain_that_fits_goes_live),
         TEST(a_restart_with_a_certificate_orders_none),
+        TEST(a_certificate_that_comes_late_in_its_life_is_kept_for_a_while),
         TEST(a_chain_of_another_key_stays_out_and_says_what_is_served),
         TEST(an_order_that_ends_badly_twice_is_dropped),
         TEST(a_failed_renewal_leaves_the_certificate_in_service),

@@ -56,6 +56,24 @@ renewal_is_due_at_a_third_or_half_of_life(void **state)
     assert_int_equal(acme_plan_renew_at(NOW, NOW - 5), NOW - 5);
 }
 
+static void
+a_certificate_that_came_late_is_renewed_after_a_while(void **state)
+{
+    (void) state;
+    /* as always, when it came in time, or nobody knows when it came */
+    assert_int_equal(acme_plan_renew_again_at(NOW, NOW + 90 * DAY,
+        NOW + 10), NOW + 60 * DAY);
+    assert_int_equal(acme_plan_renew_again_at(NOW, NOW + 90 * DAY, 0),
+        NOW + 60 * DAY);
+    /* it had a month, then six days, then a second left */
+    assert_int_equal(acme_plan_renew_again_at(NOW - 60 * DAY, NOW + 30 * DAY,
+        NOW), NOW + 20 * DAY);
+    assert_int_equal(acme_plan_renew_again_at(NOW - 60 * DAY, NOW + 6 * DAY,
+        NOW), NOW + 3 * DAY);
+    assert_int_equal(acme_plan_renew_again_at(NOW - 60 * DAY, NOW + 1, NOW),
+        NOW + 60);
+}
+
 /* ---- backoff */
 
 static const struct {
@@ -336,6 +354,8 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(renewal_is_due_at_a_third_or_half_of_life),
+        cmocka_unit_test(
+            a_certificate_that_came_late_is_renewed_after_a_while),
         cmocka_unit_test(pauses_grow_to_a_day_within_ten_percent),
         cmocka_unit_test(chance_reaches_both_ends),
         cmocka_unit_test(retry_after_and_the_life_left_bound_the_pause),
