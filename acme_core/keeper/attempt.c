@@ -72,6 +72,7 @@ schedule(struct job *job, struct keeper *keeper)
 {
     bool due = !service_is_current(job, keeper);
 
+    acme_plan_set_clock_back(&job->plan, keeper->now);
     job->next_at = due ? keeper->now : service_renew_at(job, keeper);
     if (job->plan.failures > 0 && job->next_at < job->plan.next_attempt) {
         job->next_at = job->plan.next_attempt;
@@ -105,6 +106,14 @@ attempt_init(struct job *job, struct keeper *keeper,
         close_order(job, keeper);
     }
     schedule(job, keeper);
+}
+
+void
+attempt_clock_set_back(struct job *job, struct keeper *keeper)
+{
+    if (job->state == JOB_IDLE) {
+        schedule(job, keeper);
+    }
 }
 
 void

@@ -16,6 +16,12 @@ void attempt_init(struct job *job, struct keeper *keeper,
     const struct acme_settings_cert *cert);
 void attempt_free(struct job *job);
 
+/*
+ * The clock was set back: what an idle job waits for is reckoned anew, or it
+ * might wait for years.
+ */
+void attempt_clock_set_back(struct job *job, struct keeper *keeper);
+
 /* Is the same set of names being ordered from the same account? */
 bool attempt_must_wait(const struct job *job, const struct keeper *keeper);
 

@@ -29,7 +29,8 @@
 enum {
     STORE_RETRY_MS = 500,       /* another keeper has the lock */
     STORE_BROKEN_MS = 30000,    /* the operator has to mend something */
-    AGENT_MESSAGES_A_TURN = 256
+    AGENT_MESSAGES_A_TURN = 256,
+    CLOCK_JITTER_S = 10         /* not worth a thought, when it is set back */
 };
 
 /* ---- starting */
@@ -38,6 +39,30 @@ static int64_t
 clock_now(void)
 {
     return (int64_t) time(NULL);
+}
+
+/*
+ * Look at the clock. Where it was set back (a machine without a battery may
+ * come up with any time), what was to happen after a while moves along.
+ */
+static void
+read_clock(struct keeper *keeper)
+{
+    int64_t before = keeper->now;
+
+    keeper->now = clock_now();
+    if (keeper->now >= before - CLOCK_JITTER_S) {
+        return;
+    }
+    acme_log(&keeper->log, ACME_LOG_NOTICE,
+        "the clock was set back by %lld seconds",
+        (long long) (before - keeper->now));
+    keeper->agent_start_at -= before - keeper->now;
+    deploy_clock_set_back(keeper, before - keeper->now);
+    for (size_t i = 0; keeper->jobs != NULL
+         && i < keeper->settings->cert_count; i++) {
+        attempt_clock_set_back(&keeper->jobs[i], keeper);
+    }
 }
 
 /*
@@ -108,7 +133,7 @@ take_store(struct keeper *keeper)
             busy = err.sys == EWOULDBLOCK;
         }
         if (busy) {
-            keeper->now = clock_now();
+            read_clock(keeper);
             follow(keeper);
         }
         if (strcmp(said, err.text) != 0) {
@@ -422,7 +447,7 @@ time_to_sleep(const struct keeper *keeper)
 static void
 work(struct keeper *keeper)
 {
-    keeper->now = clock_now();
+    read_clock(keeper);
     start_due_jobs(keeper);
     want_agent(keeper);
     hand_over_ready_jobs(keeper);
@@ -466,7 +491,7 @@ loop(struct keeper *keeper)
         if (poll(fds, count, timeout) < 0 && errno != EINTR) {
             return;
         }
-        keeper->now = clock_now();
+        read_clock(keeper);
         if (fds[SUPERVISOR].revents != 0 && !serve_supervisor(keeper)) {
             return;
         }

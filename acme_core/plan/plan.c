@@ -149,6 +149,25 @@ acme_plan_failed(struct acme_plan *plan, const struct acme_error *err,
     memcpy(plan->text, err->text, sizeof(plan->text));
 }
 
+static int64_t
+moved_back(int64_t at, int64_t by)
+{
+    return at > by ? at - by : 0;
+}
+
+void
+acme_plan_set_clock_back(struct acme_plan *plan, int64_t now)
+{
+    int64_t by = plan->failed_at - now;
+
+    if (by <= 0) {
+        return;
+    }
+    plan->failed_at = now;
+    plan->next_attempt = moved_back(plan->next_attempt, by);
+    plan->retry_at = moved_back(plan->retry_at, by);
+}
+
 /* A time from the future (the clock was set back) does not count. */
 bool
 acme_plan_encourage(struct acme_plan *plan, int64_t now)

@@ -53,6 +53,12 @@ void acme_plan_failed(struct acme_plan *plan, const struct acme_error *err,
     int64_t not_after, uint32_t random, int64_t now);
 
 /*
+ * The clock was set back: a failure in what is now the future counts as one
+ * of this moment, with the same pause behind it.
+ */
+void acme_plan_set_clock_back(struct acme_plan *plan, int64_t now);
+
+/*
  * An operator's reload: may a failing certificate be tried now? Every 10
  * minutes at most, and not before the CA's Retry-After. True: the next
  * attempt is now, and that it was granted is noted, to be saved.

@@ -451,6 +451,32 @@ the_pause_after_failures_survives_a_restart(void **state)
     assert_in_range(scene->job.next_at, NOW + 10 + 540, NOW + 10 + 660);
 }
 
+/* A machine that comes up with a clock of 2038 fails, and learns the time. */
+static void
+a_clock_that_is_set_back_holds_no_attempt_back(void **state)
+{
+    struct scene *scene = *state;
+
+    scene->keeper.now = NOW + 4000 * DAY;
+    begin(scene);
+    fail_with(scene, ACME_RETRY, "", "no");
+    restart(scene, NOW);
+    assert_in_range(scene->job.next_at, NOW, NOW + 70);
+
+    scene->keeper.now = NOW + 4000 * DAY;
+    attempt_start(&scene->job, &scene->keeper);
+    fail_with(scene, ACME_RETRY, "", "no");
+    scene->keeper.now = NOW;
+    attempt_clock_set_back(&scene->job, &scene->keeper);
+    assert_in_range(scene->job.next_at, NOW + 500, NOW + 700);
+
+    /* of two with the same names, the one that waits for the other */
+    scene->job.plan.failures = 0;
+    scene->job.next_at = NOW + 4000 * DAY;
+    attempt_clock_set_back(&scene->job, &scene->keeper);
+    assert_int_equal(scene->job.next_at, NOW);
+}
+
 static void
 a_damaged_plan_is_a_warning_and_no_pause(void **state)
 {
@@ -532,6 +558,7 @@ main(void)
         TEST(an_order_that_may_still_succeed_is_kept),
         TEST(a_failure_is_told_with_its_hint),
         TEST(the_pause_after_failures_survives_a_restart),
+        TEST(a_clock_that_is_set_back_holds_no_attempt_back),
         TEST(a_damaged_plan_is_a_warning_and_no_pause),
         TEST(a_reload_lets_a_failing_job_try_early_every_ten_minutes),
         TEST(a_reload_does_not_hasten_what_is_not_due),

@@ -349,10 +349,33 @@ times_that_could_not_be_written_again_are_left_out(void **state)
     assert_int_equal(plan.failed_at, INT64_C(253402300799));
 }
 
+static void
+a_failure_from_the_future_counts_from_now(void **state)
+{
+    struct acme_plan plan = { .failures = 2, .failed_at = NOW + 365 * DAY,
+        .next_attempt = NOW + 365 * DAY + 600,
+        .retry_at = NOW + 365 * DAY + 30 };
+
+    (void) state;
+    acme_plan_set_clock_back(&plan, NOW);
+    assert_int_equal(plan.failures, 2);
+    assert_int_equal(plan.failed_at, NOW);
+    assert_int_equal(plan.next_attempt, NOW + 600);
+    assert_int_equal(plan.retry_at, NOW + 30);
+    /* one from the past stays */
+    acme_plan_set_clock_back(&plan, NOW + 5);
+    assert_int_equal(plan.next_attempt, NOW + 600);
+    plan = (struct acme_plan) { .failures = 1, .failed_at = NOW + DAY };
+    acme_plan_set_clock_back(&plan, NOW);
+    assert_int_equal(plan.retry_at, 0);
+    assert_int_equal(plan.next_attempt, 0);
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_failure_from_the_future_counts_from_now),
         cmocka_unit_test(renewal_is_due_at_a_third_or_half_of_life),
         cmocka_unit_test(
             a_certificate_that_came_late_is_renewed_after_a_while),
