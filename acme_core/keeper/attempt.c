@@ -323,8 +323,8 @@ attempt_save_order(struct job *job, struct keeper *keeper, const char *url,
 {
     char *copy;
 
-    for (size_t i = 0; i < keeper->active_count; i++) {
-        const struct job *other = keeper->active[i];
+    for (size_t i = 0; i < keeper->settings->cert_count; i++) {
+        const struct job *other = &keeper->jobs[i];
 
         /* a CA gives identical orders the same URL; one may finalize it */
         if (other != job && other->order_url != NULL

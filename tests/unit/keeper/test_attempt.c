@@ -204,7 +204,7 @@ the_order_of_another_job_is_not_taken(void **state)
     struct acme_error err;
 
     begin(scene);
-    scene->keeper.active[scene->keeper.active_count++] = &other;
+    scene->keeper.jobs = &other;  /* it may be active, or pause */
     assert_false(attempt_save_order(&scene->job, &scene->keeper,
         BASE "/order/1", &err));
     assert_int_equal(err.verdict, ACME_RETRY);
@@ -232,6 +232,29 @@ a_new_order_takes_back_the_proofs_of_the_old_one(void **state)
         BASE "/order/2", &err));
     assert_false(acme_page_has_proofs(scene->keeper.page));
     assert_null(strstr(content_of(scene, PENDING "/order.json"), "\"one\""));
+}
+
+/* CAs may give two orders of an account one authorization of a name. */
+static void
+a_proof_that_another_job_needs_stays(void **state)
+{
+    struct proof proof = { .name = (char *) "example.test",
+        .token = (char *) "one", .challenge_url = (char *) BASE "/chal/1" };
+    struct job other = { .proofs = &proof, .proof_count = 1 };
+    struct scene *scene = *state;
+    struct acme_error err;
+
+    begin(scene);
+    scene->keeper.jobs = &other;
+    assert_true(attempt_publish(&scene->job, &scene->keeper, "example.test",
+        "one", BASE "/chal/1", &err));
+    pending_withdraw(&scene->job, &scene->keeper);
+    assert_true(acme_page_has_proofs(scene->keeper.page));
+    other.proof_count = 0;
+    assert_true(attempt_publish(&scene->job, &scene->keeper, "example.test",
+        "one", BASE "/chal/1", &err));
+    pending_withdraw(&scene->job, &scene->keeper);
+    assert_false(acme_page_has_proofs(scene->keeper.page));
 }
 
 static void
@@ -548,6 +571,7 @@ main(void)
         TEST(a_key_that_could_not_be_written_is_not_ordered_with),
         TEST(the_order_of_another_job_is_not_taken),
         TEST(a_new_order_takes_back_the_proofs_of_the_old_one),
+        TEST(a_proof_that_another_job_needs_stays),
         TEST(an_agent_that_is_lost_gives_its_orders_back),
         TEST(a_chain_that_fits_goes_live),
         TEST(a_restart_with_a_certificate_orders_none),
