@@ -25,6 +25,8 @@
 #include "protocol/problem.h"
 #include "store/assign.h"
 
+enum { AGENTS_MAX = 5 };        /* one after another, for one attempt */
+
 static const char *const *
 names_of(const struct job *job)
 {
@@ -232,6 +234,7 @@ attempt_start(struct job *job, struct keeper *keeper)
     job->id = keeper->next_job_id++;
     job->state = JOB_READY;
     job->resumed = false;
+    job->agents_lost = 0;
     ok = account_load(job->account, keeper->store, &err)
         && (acme_store_entry(keeper->settings, job->cert, &entry)
             || acme_fail_memory(&err))
@@ -310,10 +313,18 @@ attempt_order(struct job *job, struct keeper *keeper)
 }
 
 void
-attempt_agent_lost(struct job *job)
+attempt_agent_lost(struct job *job, struct keeper *keeper)
 {
-    if (job->state == JOB_ORDERING) {
-        job->state = JOB_READY;
+    struct acme_error err;
+
+    if (job->state != JOB_ORDERING) {
+        return;
+    }
+    job->state = JOB_READY;
+    if (++job->agents_lost >= AGENTS_MAX) {
+        acme_fail(&err, ACME_LOCAL, "%d agents have ended with this order "
+            "under way", AGENTS_MAX);
+        attempt_failed(job, keeper, &err, "ordering");
     }
 }
 

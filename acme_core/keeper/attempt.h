@@ -38,8 +38,11 @@ void attempt_take_key(struct job *job, struct keeper *keeper);
 /* Hand a JOB_READY job to the agent. */
 void attempt_order(struct job *job, struct keeper *keeper);
 
-/* The agent is gone: an order under way goes to the next one. */
-void attempt_agent_lost(struct job *job);
+/*
+ * The agent is gone: an order under way goes to the next one. One that so
+ * many have ended with has failed; its job may be what ends them.
+ */
+void attempt_agent_lost(struct job *job, struct keeper *keeper);
 
 /* Save the order's URL / publish a proof; on disk before they return. */
 bool attempt_save_order(struct job *job, struct keeper *keeper, const char *url,

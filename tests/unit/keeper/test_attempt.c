@@ -263,13 +263,42 @@ an_agent_that_is_lost_gives_its_orders_back(void **state)
     struct scene *scene = *state;
 
     begin(scene);
-    attempt_agent_lost(&scene->job);
+    attempt_agent_lost(&scene->job, &scene->keeper);
     assert_int_equal(scene->job.state, JOB_READY);
     attempt_order(&scene->job, &scene->keeper);
     assert_int_equal(scene->job.state, JOB_ORDERING);
-    attempt_agent_lost(&scene->job);
+    attempt_agent_lost(&scene->job, &scene->keeper);
     assert_int_equal(scene->job.state, JOB_READY);
     assert_int_equal(scene->job.plan.failures, 0);
+}
+
+/* What ends every agent must not take all other orders along for ever. */
+static void
+an_order_that_outlives_five_agents_has_failed(void **state)
+{
+    struct scene *scene = *state;
+    struct acme_error err;
+
+    begin(scene);
+    for (int i = 1; i <= 5; i++) {
+        attempt_order(&scene->job, &scene->keeper);
+        if (i == 1) {
+            assert_true(attempt_save_order(&scene->job, &scene->keeper,
+                BASE "/order/1", &err));
+        }
+        assert_int_equal(scene->job.state, JOB_ORDERING);
+        attempt_agent_lost(&scene->job, &scene->keeper);
+    }
+    assert_int_equal(scene->job.state, JOB_IDLE);
+    assert_int_equal(scene->keeper.active_count, 0);
+    assert_int_equal(scene->job.plan.failures, 1);
+    assert_string_equal(scene->job.order_url, BASE "/order/1");
+    assert_true(logged(scene, "5 agents"));
+
+    attempt_start(&scene->job, &scene->keeper);
+    attempt_order(&scene->job, &scene->keeper);
+    attempt_agent_lost(&scene->job, &scene->keeper);
+    assert_int_equal(scene->job.state, JOB_READY);
 }
 
 /* ---- the end */
@@ -573,6 +602,7 @@ main(void)
         TEST(a_new_order_takes_back_the_proofs_of_the_old_one),
         TEST(a_proof_that_another_job_needs_stays),
         TEST(an_agent_that_is_lost_gives_its_orders_back),
+        TEST(an_order_that_outlives_five_agents_has_failed),
         TEST(a_chain_that_fits_goes_live),
         TEST(a_restart_with_a_certificate_orders_none),
         TEST(a_certificate_that_comes_late_in_its_life_is_kept_for_a_while),
