@@ -130,12 +130,17 @@ attempt_free(struct job *job)
 void
 attempt_encourage(struct job *job, struct keeper *keeper)
 {
-    if (job->state == JOB_IDLE && job->next_at > keeper->now
-        && job->plan.failures > 0 && !service_is_current(job, keeper)
-        && acme_plan_encourage(&job->plan, keeper->now)) {
-        write_plan(job, keeper);
-        job->next_at = keeper->now;
+    if (job->state != JOB_IDLE || job->next_at <= keeper->now
+        || service_is_current(job, keeper)) {
+        return;
     }
+    if (job->plan.failures > 0) {
+        if (!acme_plan_encourage(&job->plan, keeper->now)) {
+            return;
+        }
+        write_plan(job, keeper);
+    }
+    job->next_at = keeper->now;
 }
 
 struct job *

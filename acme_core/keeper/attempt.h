@@ -62,7 +62,10 @@ void attempt_installed(struct job *job, struct keeper *keeper,
 void attempt_failed(struct job *job, struct keeper *keeper,
     const struct acme_error *err, const char *step);
 
-/* An operator's reload: a failing job may try early, every 10 minutes. */
+/*
+ * An operator's reload: a failing job may try early, every 10 minutes; one
+ * whose certificate was removed or damaged is due.
+ */
 void attempt_encourage(struct job *job, struct keeper *keeper);
 
 /* The active job with this id, or NULL. */

@@ -135,6 +135,11 @@ take_store(struct keeper *keeper)
             }
             busy = err.sys == EWOULDBLOCK;
         }
+        if (!busy) {
+            /* opened anew the next time: it may have been removed */
+            acme_store_close(keeper->store);
+            keeper->store = NULL;
+        }
         if (busy) {
             read_clock(keeper);
             follow(keeper);
@@ -517,6 +522,22 @@ serve_keygens(struct keeper *keeper)
     }
 }
 
+/*
+ * The store may be removed under us, by an operator who wants to begin anew:
+ * we end, and the supervisor starts a keeper that does.
+ */
+static bool
+has_store(const struct keeper *keeper)
+{
+    if (acme_store_is_locked(keeper->store)) {
+        return true;
+    }
+    acme_log_always(&keeper->log, ACME_LOG_WARN, "the files of "
+        "acme_state_path %s were removed: starting anew",
+        keeper->settings->state_path);
+    return false;
+}
+
 static void
 loop(struct keeper *keeper)
 {
@@ -527,6 +548,9 @@ loop(struct keeper *keeper)
         nfds_t count = KEYGENS;
         int timeout;
 
+        if (!has_store(keeper)) {
+            return;
+        }
         work(keeper);
         fds[SUPERVISOR] = (struct pollfd) { keeper->supervisor_fd, POLLIN, 0 };
         fds[AGENT] = (struct pollfd) { -1, 0, 0 };

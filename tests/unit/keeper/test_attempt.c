@@ -566,6 +566,22 @@ a_reload_lets_a_failing_job_try_early_every_ten_minutes(void **state)
 }
 
 static void
+a_reload_notices_a_certificate_that_was_removed(void **state)
+{
+    struct acme_buffer chain = { 0 };
+    struct scene *scene = *state;
+
+    begin_with_pair(scene, &chain);
+    attempt_installed(&scene->job, &scene->keeper,
+        acme_buffer_bytes(&chain));
+    acme_buffer_free(&chain);
+    assert_int_equal(unlinkat(scene->dir_fd, LIVE, 0), 0);
+    scene->keeper.now = NOW + DAY;
+    attempt_encourage(&scene->job, &scene->keeper);
+    assert_int_equal(scene->job.next_at, NOW + DAY);
+}
+
+static void
 a_reload_does_not_hasten_what_is_not_due(void **state)
 {
     struct acme_buffer chain = { 0 };
@@ -615,6 +631,7 @@ main(void)
         TEST(a_clock_that_is_set_back_holds_no_attempt_back),
         TEST(a_damaged_plan_is_a_warning_and_no_pause),
         TEST(a_reload_lets_a_failing_job_try_early_every_ten_minutes),
+        TEST(a_reload_notices_a_certificate_that_was_removed),
         TEST(a_reload_does_not_hasten_what_is_not_due),
     };
 
