@@ -80,6 +80,7 @@ struct job {
     struct acme_plan plan;
     struct acme_key *key;       /* of the order under way */
     char *order_url;            /* or NULL */
+    unsigned agents_lost;       /* in this attempt */
     bool resumed;               /* this attempt began with an order_url */
     struct proof *proofs;
     size_t proof_count;
@@ -123,6 +124,7 @@ struct keeper {
     struct acme_channel *agent; /* or NULL */
     bool agent_asked;
     unsigned agent_deaths;
+    int64_t agent_heard_at;     /* it spoke, or was given an order */
     int64_t agent_start_at;     /* unix seconds */
     struct account *accounts;   /* settings->ca_count */
     struct job *jobs;           /* settings->cert_count */

@@ -241,6 +241,15 @@ acme_store_lock(struct acme_store *store, struct acme_error *err)
     return true;
 }
 
+bool
+acme_store_is_locked(const struct acme_store *store)
+{
+    struct stat info;
+
+    return store->lock_fd >= 0 && fstat(store->lock_fd, &info) == 0
+        && info.st_nlink > 0;
+}
+
 /* ---- files in folders of folders */
 
 /* Open area/folder, making the folder when asked to. */
