@@ -138,6 +138,13 @@ for my $case (@good) {
     like($text, $_, "$what: warned") for @words;
 }
 
+# A placeholder cannot be stapled: nginx would warn, with the whole of it.
+$nginx->configure(http => "$terms ssl_stapling on; resolver 127.0.0.1;",
+    servers => "server { $tls server_name a.test; acme_domain; }");
+($status, $text) = $nginx->nginx('-t');
+is($status, 0, 'ssl_stapling: accepted');
+unlike($text, qr/ssl_stapling|BEGIN/, 'without a word on the placeholder');
+
 ok(!-e $nginx->state_path, 'nothing of all this wrote into the state path');
 ok(!$nginx->helpers, 'or started a helper');
 
