@@ -79,7 +79,7 @@ read_detail(const cJSON *problem, char *out, size_t size)
     if (!cJSON_IsString(item)) {
         item = cJSON_GetObjectItemCaseSensitive(problem, "title");
     }
-    acme_log_escape(out, size,
+    acme_log_sentence(out, size,
         acme_bytes_of(cJSON_IsString(item) ? item->valuestring : NULL));
 }
 
