@@ -199,6 +199,8 @@ static const struct {
         "or for a private CA name its root in acme_ca_certificate" },
     { NULL, "no alternative certificate subject name", "the CA's own HTTPS "
         "certificate is for another name: check the URL in acme_ca" },
+    { NULL, "wrong version number", "what listens there does not speak "
+        "HTTPS: check the host and port in acme_ca" },
     { NULL, "Could not resolve host", "this machine cannot resolve the CA's "
         "name: check its resolver, and the URL in acme_ca" },
     { NULL, "could not be reached", "check that this machine may open HTTPS "
@@ -264,6 +266,8 @@ static const struct {
         "here" },
     { NULL, "HTTP status 5", "the CA has trouble of its own: nothing to do "
         "here" },
+    { NULL, "HTTP status 404", "this is not how an ACME CA answers: check "
+        "the URL in acme_ca" },
 };
 
 const char *
