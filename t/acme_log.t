@@ -24,7 +24,7 @@ ok($nginx->says(qr/ bad-a\.test: .*attempt 1 failed, the next is at /),
     'a failure is told at level crit');
 like($nginx->acme_log, qr/ a\.test: .*certificate obtained/,
     'a success is told at level crit');
-unlike($nginx->acme_log, qr/newOrder sent|certificate ordered/,
+unlike($nginx->acme_log, qr/newOrder sent|ordering a certificate/,
     'steps are not');
 is_deeply([ grep { !/^\d{4}\/\d\d\/\d\d \d\d:\d\d:\d\d \[\w+\] \d+#\d+: (?:\*\d+ )?acme: / }
     split /\n/, $nginx->acme_log ], [], 'lines have the server\'s form');
@@ -33,7 +33,7 @@ is_deeply([ grep { !/^\d{4}\/\d\d\/\d\d \d\d:\d\d:\d\d \[\w+\] \d+#\d+: (?:\*\d+
 spew($t->path('error.log'), '');
 $nginx->reload(level => 'notice', servers => servers('b'));
 ok($nginx->says(qr/ b\.test: .*certificate obtained/), 'issued at notice');
-like($nginx->acme_log, qr/\[notice\] .* b\.test: .*certificate ordered/,
+like($nginx->acme_log, qr/\[notice\] .* b\.test: .*ordering a certificate/,
     'the keeper\'s notices at notice');
 unlike($nginx->acme_log, qr/\[(?:info|debug)\] .*acme:/, 'and no more');
 

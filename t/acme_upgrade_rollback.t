@@ -33,7 +33,7 @@ END
 my $old = $nginx->running;
 my ($keeper) = $nginx->helper('keeper');
 my @old_workers = $nginx->workers;
-ok(wait_for(sub { $nginx->acme_log =~ /certificate ordered/ }),
+ok(wait_for(sub { $nginx->acme_log =~ /ordering a certificate/ }),
     'an order begins');
 
 kill 'USR2', $old;
