@@ -188,6 +188,8 @@ static const struct {
         "target host name 'ca.test'", "check the URL in acme_ca" },
     { "plain HTTP", "OpenSSL/3.0.19: error:0A00010B:SSL routines::wrong "
         "version number", "does not speak HTTPS" },
+    { "redirects in a circle", "Maximum (3) redirects followed",
+        "URL in acme_ca" },
     { "resolver", "Could not resolve host: ca.test", "resolver" },
     { "refused", "Failed to connect to ca.test port 443: Connection refused",
         "firewall" },
