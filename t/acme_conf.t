@@ -28,6 +28,12 @@ my @bad = (
     [ 'twice', "$terms $terms", '', qr/"acme_accept_terms" is duplicate/ ],
     [ 'no argument', 'acme_key;', '',
         qr/invalid number of arguments in "acme_key", its form is: acme_key type/ ],
+    [ 'too many arguments', $terms,
+        "$tls acme_domain " . join(' ', map { "n$_.test" } 1 .. 101) . ';',
+        qr/its form is: acme_domain \[name \.\.\.\], at most 100 arguments/ ],
+    [ 'too many names', $terms,
+        "$tls server_name " . join(' ', map { "n$_.test" } 1 .. 101)
+        . '; acme_domain;', qr/more than 100 names in one certificate/ ],
     [ 'key misspelt', 'acme_key ecdsa:265;', '',
         qr/invalid value "ecdsa:265", allowed are ecdsa:256, .*did you mean "ecdsa:256"\?/ ],
     [ 'CA misspelt', 'acme_ca letsencrypt-stagin;', '',
