@@ -28,6 +28,12 @@ my @bad = (
     [ 'twice', "$terms $terms", '', qr/"acme_accept_terms" is duplicate/ ],
     [ 'no argument', 'acme_key;', '',
         qr/invalid number of arguments in "acme_key", its form is: acme_key type/ ],
+    [ 'too many arguments', $terms,
+        "$tls acme_domain " . join(' ', map { "n$_.test" } 1 .. 101) . ';',
+        qr/its form is: acme_domain \[name \.\.\.\], at most 100 arguments/ ],
+    [ 'too many names', $terms,
+        "$tls server_name " . join(' ', map { "n$_.test" } 1 .. 101)
+        . '; acme_domain;', qr/more than 100 names in one certificate/ ],
     [ 'key misspelt', 'acme_key ecdsa:265;', '',
         qr/invalid value "ecdsa:265", allowed are ecdsa:256, .*did you mean "ecdsa:256"\?/ ],
     [ 'CA misspelt', 'acme_ca letsencrypt-stagin;', '',
@@ -137,6 +143,13 @@ for my $case (@good) {
     is($status, 0, "$what: accepted") or diag($text);
     like($text, $_, "$what: warned") for @words;
 }
+
+# A placeholder cannot be stapled: nginx would warn, with the whole of it.
+$server->configure(nginx => "ssl_stapling on; resolver 127.0.0.1;", global => $terms,
+    servers => "server { $tls server_name a.test; acme_domain; }");
+($status, $text) = $server->check;
+is($status, 0, 'ssl_stapling: accepted');
+unlike($text, qr/ssl_stapling|BEGIN/, 'without a word on the placeholder');
 
 ok(!-e $server->state_path, 'nothing of all this wrote into the state path');
 ok(!$server->helpers, 'or started a helper');

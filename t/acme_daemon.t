@@ -82,7 +82,8 @@ sub stands_alone {
         my @open = map { readlink } glob "/proc/$pid/fd/*";
         is_deeply([ grep { m{^/dev/(?!null)|server\.pid|\.conf$} } @open ], [],
             'nothing of the terminal or the server is open');
-        like(slurp("/proc/$pid/status"), qr/^SigIgn:\s+0000000000000000$/m,
+        # 32 and 33 are the C library's own: make leaves them ignored
+        like(slurp("/proc/$pid/status"), qr/^SigIgn:\s+0{7}(00|18)0{7}$/m,
             'no signal is ignored') if $role eq 'supervisor';
     }
     my %ports = map { $_ => 1 } listening();

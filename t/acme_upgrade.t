@@ -34,7 +34,7 @@ END
 my $old = $server->running;
 my ($keeper) = $server->helper('keeper');
 my @old_workers = $server->workers;
-ok(wait_for(sub { $server->acme_log =~ /certificate ordered/ }),
+ok(wait_for(sub { $server->acme_log =~ /ordering a certificate/ }),
     'an order begins');
 
 kill 'USR2', $old;

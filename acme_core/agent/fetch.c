@@ -417,7 +417,7 @@ describe_failure(struct transfer *transfer, CURLcode code)
         text = transfer->curl_error[0] != '\0' ? transfer->curl_error
                                                : curl_easy_strerror(code);
     }
-    acme_log_escape(transfer->failure, sizeof(transfer->failure),
+    acme_log_sentence(transfer->failure, sizeof(transfer->failure),
         acme_bytes_of(text));
 }
 

@@ -313,7 +313,7 @@ attempt_order(struct job *job, struct keeper *keeper)
     job->state = JOB_ORDERING;
     job->resumed = job->order_url != NULL;
     acme_log(&job->log, ACME_LOG_NOTICE, "%s, %zu name%s",
-        job->resumed ? "order resumed" : "certificate ordered",
+        job->resumed ? "order resumed" : "ordering a certificate",
         job->cert->name_count, job->cert->name_count == 1 ? "" : "s");
 }
 

@@ -152,7 +152,7 @@ static const struct {
     { "maintenance page", 503, "<html>busy</html>", "", ACME_RETRY,
         "trouble of its own" },
     { "balancer's 429", 429, "", "", ACME_RETRY, NULL },
-    { "HTML of a 404", 404, "<html>", "", ACME_REFUSED, NULL },
+    { "HTML of a 404", 404, "<html>", "", ACME_REFUSED, "URL in acme_ca" },
 };
 
 static void
@@ -186,6 +186,10 @@ static const struct {
         "certificate", "acme_ca_certificate" },
     { "another name", "SSL: no alternative certificate subject name matches "
         "target host name 'ca.test'", "check the URL in acme_ca" },
+    { "plain HTTP", "OpenSSL/3.0.19: error:0A00010B:SSL routines::wrong "
+        "version number", "does not speak HTTPS" },
+    { "redirects in a circle", "Maximum (3) redirects followed",
+        "URL in acme_ca" },
     { "resolver", "Could not resolve host: ca.test", "resolver" },
     { "refused", "Failed to connect to ca.test port 443: Connection refused",
         "firewall" },

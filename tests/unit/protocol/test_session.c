@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "protocol/problem.h"
 #include "protocol/session.h"
 
 #define CA "https://ca.test"
@@ -231,6 +232,28 @@ a_directory_that_fails_is_asked_for_again(void **state)
     assert_int_equal(err.verdict, ACME_RETRY);
     expect(session, ACME_SESSION_GET_DIRECTORY, CA "/dir");
     acme_session_free(session);
+}
+
+static void
+what_is_no_directory_has_a_hint(void **state)
+{
+    static const char *const bodies[] = { "<html>", "{}",
+        "{\"newNonce\":\"http://x/\"}" };
+
+    (void) state;
+    for (size_t i = 0; i < sizeof(bodies) / sizeof(bodies[0]); i++) {
+        struct acme_session *session = acme_session_new(CA "/dir", NULL);
+        struct acme_error err;
+        const char *hint;
+
+        assert_false(give(session, make_reply(200, bodies[i]), &err));
+        hint = acme_problem_hint(&err);
+        if (hint == NULL || strstr(hint, "URL in acme_ca") == NULL) {
+            fail_msg("%s: hint \"%s\"", bodies[i],
+                hint != NULL ? hint : "none");
+        }
+        acme_session_free(session);
+    }
 }
 
 static void
@@ -497,6 +520,7 @@ main(void)
         cmocka_unit_test(bad_directories_are_refused),
         cmocka_unit_test(a_huge_directory_is_kept_within_bounds),
         cmocka_unit_test(a_directory_that_fails_is_asked_for_again),
+        cmocka_unit_test(what_is_no_directory_has_a_hint),
         cmocka_unit_test(a_directory_url_that_is_gone_makes_it_read_again),
         cmocka_unit_test(replies_to_new_account),
         cmocka_unit_test(
