@@ -251,10 +251,13 @@ serve_keeper(struct supervisor *self)
     }
 }
 
-static void
+/* What the master says of reloads; false when it lets go of us. */
+static bool
 take_word(struct supervisor *self, char word)
 {
     switch (word) {
+    case ACME_LIFE_END:
+        return false;
     case ACME_LIFE_RELOADED:
         self->reload_by_ms = 0;
         self->loaded_at = (long long) time(NULL);
@@ -264,9 +267,10 @@ take_word(struct supervisor *self, char word)
         self->reload_by_ms = now_ms() + RELOADING_MS;
         break;
     }
+    return true;
 }
 
-/* What the master says of reloads; the end of the pipe is ours. */
+/* The end of the pipe is ours. */
 static bool
 server_lives(struct supervisor *self)
 {
@@ -274,7 +278,9 @@ server_lives(struct supervisor *self)
     ssize_t len = read(ACME_FD_LIFE, words, sizeof(words));
 
     for (ssize_t i = 0; i < len; i++) {
-        take_word(self, words[i]);
+        if (!take_word(self, words[i])) {
+            return false;
+        }
     }
     return len > 0 || (len < 0 && (errno == EAGAIN || errno == EINTR));
 }

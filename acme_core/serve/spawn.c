@@ -308,16 +308,20 @@ is_alive(const struct acme_helper *helper)
     return helper->life_fd >= 0 && poll(&life, 1, 0) == 0;
 }
 
+/* Nothing to a dead one: the server may not have ignored SIGPIPE. */
 static void
 say(const struct acme_helper *helper, char word)
 {
-    (void) !write(helper->life_fd, &word, 1);
+    if (is_alive(helper)) {
+        (void) !write(helper->life_fd, &word, 1);
+    }
 }
 
 static void
 helper_free(struct acme_helper *helper)
 {
     if (helper->life_fd >= 0) {
+        say(helper, ACME_LIFE_END);
         close(helper->life_fd);
     }
     page_release(helper->page);

@@ -35,7 +35,9 @@ enum {
 /* Bytes on the lifetime pipe. */
 enum {
     ACME_LIFE_RELOADED = 'r',
-    ACME_LIFE_RELOADING = 'c'
+    ACME_LIFE_RELOADING = 'c',
+    ACME_LIFE_END = 'e'      /* as its end does; a daemon of the server may
+                                hold a copy and keep it open */
 };
 
 struct acme_helper;   /* refcounted: one reference a server configuration */

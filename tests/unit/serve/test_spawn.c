@@ -345,6 +345,27 @@ a_worker_that_forgets_does_not_keep_it_alive(void **state)
     assert_int_equal(status, 0);
 }
 
+/* As httpd's mod_cgid has, whose daemon is forked at each restart. */
+static void
+one_that_is_let_go_is_told_though_a_copy_of_the_pipe_is_open(void **state)
+{
+    struct scene *scene = *state;
+    struct acme_helper *helper = start(scene, NULL);
+    pid_t daemon = fork();
+
+    if (daemon == 0) {
+        for (;;) {
+            pause();
+        }
+    }
+    acme_helper_release(helper);
+    wait_for(scene, "got e", 1);
+    assert_int_equal(count_lines(scene, "end"), 0);
+    kill(daemon, SIGKILL);
+    waitpid(daemon, NULL, 0);
+    wait_for(scene, "end", 1);
+}
+
 static void
 one_that_cannot_be_started_is_an_error_with_its_path(void **state)
 {
@@ -437,6 +458,7 @@ main(void)
         TEST(another_store_is_another_page),
         TEST(a_helper_that_died_is_started_again),
         TEST(a_worker_that_forgets_does_not_keep_it_alive),
+        TEST(one_that_is_let_go_is_told_though_a_copy_of_the_pipe_is_open),
         TEST(one_that_cannot_be_started_is_an_error_with_its_path),
         TEST(a_start_that_fails_leaves_the_running_one_alone),
         TEST(nothing_is_left_open),
