@@ -15,29 +15,23 @@ use File::Path qw(remove_tree);
 
 my $t = ACME::Test->new;
 my $ca = $t->pebble;
-my $nginx = $t->nginx(ca => $ca, servers => <<'END')->start;
-    server {
-        listen 127.0.0.1:%HTTP%;
-        listen 127.0.0.1:%HTTPS% ssl;
-        server_name example.test;
-        acme_domain;
-    }
-END
-my $state = $nginx->state_path;
+my $server = $t->server(ca => $ca, sites => [ { names => 'example.test' } ])
+    ->start;
+my $state = $server->state_path;
 my $orders = 1;
 
-ok($nginx->issued('example.test'), 'a certificate is obtained');
-ok(wait_for(sub { $nginx->reloads == 1 }), 'and loaded');
+ok($server->issued('example.test'), 'a certificate is obtained');
+ok(wait_for(sub { $server->reloads == 1 }), 'and loaded');
 
 for my $lost ([ "$state/live/example.test" ],
     [ glob("$state/live/* $state/certs/*") ], [ glob("$state/*") ],
     [ $state ])
 {
-    my $serial = $nginx->issued('example.test')->{serial};
+    my $serial = $server->issued('example.test')->{serial};
 
     remove_tree(@$lost);
-    $nginx->signal('reload');
-    ok(wait_for(sub { my $shown = $nginx->issued('example.test');
+    $server->signal('reload');
+    ok(wait_for(sub { my $shown = $server->issued('example.test');
             $shown && $shown->{serial} ne $serial }),
         "@{[ scalar @$lost ]} removed, from $lost->[0] on: obtained again");
     $ca->judge(++$orders);
