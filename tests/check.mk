@@ -3,6 +3,7 @@
 MODULESDIR ?= /usr/lib/nginx/modules
 APACHE_MODULESDIR ?= $(shell $(APXS) -q LIBEXECDIR)
 FUZZ_SECONDS ?= 5
+SERVER ?= nginx
 
 .PHONY: deps check demo bench install lint readme unit-list fuzz-check
 
@@ -14,7 +15,7 @@ check:
 
 demo: deps
 	@$(MAKE) --no-print-directory -s -j2 all
-	@tests/demo.sh
+	@SERVER="$(SERVER)" tests/demo.sh
 
 bench:
 	@echo "bench: nothing is measured yet"

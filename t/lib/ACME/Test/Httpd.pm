@@ -26,19 +26,27 @@ sub title { return qr/apache2|httpd/ }
 # Where httpd's own modules are.
 my $modules;
 
-sub _load_lines {
-    my ($self) = @_;
-    my @names = ('mpm_' . ($self->{mpm} || 'event'),
-        qw(authz_core authn_core auth_basic authn_file authz_user alias
-        rewrite dir ssl http2), @{ $self->{modules} || [] });
+sub _module_file {
+    my ($name) = @_;
 
     if (!defined $modules) {
         $modules = `apxs -q LIBEXECDIR 2>/dev/null`;
         chomp $modules;
         $modules ||= '/usr/lib/apache2/modules';
     }
-    return join '', map { "LoadModule ${_}_module $modules/mod_$_.so\n" }
-        grep { -e "$modules/mod_$_.so" } @names;
+    return "$modules/mod_$name.so";
+}
+
+sub has_module { return -e _module_file(@_) }
+
+sub _load_lines {
+    my ($self) = @_;
+    my @names = ('mpm_' . ($self->{mpm} || 'event'),
+        qw(authz_core authn_core auth_basic authn_file authz_user alias
+        rewrite dir ssl http2), @{ $self->{modules} || [] });
+
+    return join '', map { "LoadModule ${_}_module @{[ _module_file($_) ]}\n" }
+        grep { has_module($_) } @names;
 }
 
 # Lines of ours: nginx's spelling to httpd's.
