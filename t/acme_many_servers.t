@@ -14,16 +14,8 @@ my $count = 100;
 my $t = ACME::Test->new;
 my $ca = $t->pebble;
 my $proxy = $t->proxy(to => $ca);
-my $servers = join '', map { <<"END" } 1 .. $count;
-    server {
-        listen 127.0.0.1:%HTTP%;
-        listen 127.0.0.1:%HTTPS% ssl;
-        server_name s$_.test;
-        acme_domain;
-        return 301 https://\$host\$request_uri;
-    }
-END
-my $server = $t->server(ca => $proxy, servers => $servers, delay => '10s');
+my $server = $t->server(ca => $proxy, delay => '10s',
+    sites => [ map { { names => "s$_.test", redirect => 1 } } 1 .. $count ]);
 
 my $begin = seconds();
 $server->start;

@@ -60,13 +60,16 @@ sub new {
 
 # ---- configuration
 
-# Write the configuration, with some options changed.
+# Write the configuration, with some options changed. A server that reads it
+# just now finds the old one or the new one.
 sub configure {
     my ($self, %changes) = @_;
     my $test = $self->{test};
+    my $file = $self->file('conf');
 
     @$self{ keys %changes } = values %changes;
-    ACME::Test::spew($self->file('conf'), $self->expand($self->text));
+    ACME::Test::spew("$file.new", $self->expand($self->text));
+    rename "$file.new", $file or die "$file: $!";
     $test->watch_log($self->file('log'));
     return $self;
 }
