@@ -53,6 +53,8 @@ int mod_acme_add_cert_files(server_rec *s, apr_pool_t *p,
                             apr_array_header_t *cert_files,
                             apr_array_header_t *key_files);
 void mod_acme_close_placeholder(void);
+/* For -t, which asks for no certificates: warn of those that are damaged. */
+void mod_acme_test_certs(server_rec *s);
 
 /* The last directive of this name among these and what they contain. */
 const ap_directive_t *mod_acme_find(const ap_directive_t *node,

@@ -364,5 +364,8 @@ int mod_acme_check_config(apr_pool_t *pconf, apr_pool_t *plog,
         mod_acme_log(s, APLOG_ERR, err.text);
         return HTTP_INTERNAL_SERVER_ERROR;
     }
+    if (ap_state_query(AP_SQ_RUN_MODE) == AP_SQ_RM_CONFIG_TEST) {
+        mod_acme_test_certs(s);
+    }
     return OK;
 }
