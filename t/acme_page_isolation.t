@@ -20,14 +20,8 @@ my ($failed, $words) = $t->run('gcc', '-D_GNU_SOURCE', '-Wall', '-Werror',
     "$ACME::Test::root/tests/probe/syscall_in.c", '-o', $probe);
 is($failed, 0, 'the probe is built') or diag($words);
 
-my $server = $t->server(ca => $proxy, servers => <<'END')->start;
-    server {
-        listen 127.0.0.1:%HTTP%;
-        listen 127.0.0.1:%HTTPS% ssl;
-        server_name example.test;
-        acme_domain;
-    }
-END
+my $server = $t->server(ca => $proxy,
+    sites => [ { names => 'example.test' } ])->start;
 ok(wait_for(sub { $proxy->held }), 'an order waits for validation');
 my ($token) = $proxy->tokens;
 my $path = "/.well-known/acme-challenge/$token";

@@ -55,8 +55,10 @@ sub new {
     for my $tool (qw(pebble openssl curl)) {
         plan(skip_all => "$tool is not installed") if !tool($tool);
     }
-    plan(skip_all => kind() . ' is not installed')
-        if !grep { tool($_) } @{ $programs{ kind() } };
+    for my $kind ($need{both} ? sort keys %programs : kind()) {
+        plan(skip_all => "$kind is not installed")
+            if !grep { tool($_) } @{ $programs{$kind} };
+    }
     plan(skip_all => "only $need{only} has this")
         if $need{only} && $need{only} ne kind();
     plan(skip_all => 'this test must run as root') if $need{root} && $> != 0;
@@ -80,10 +82,11 @@ sub pebble {
     return $ca;
 }
 
-# The web server; see ACME::Test::Server.
+# The web server, or the one of a kind; see ACME::Test::Server.
 sub server {
     my ($self, %options) = @_;
-    my $server = $classes{ kind() }->new($self, %options);
+    my $class = $classes{ delete $options{kind} || kind() };
+    my $server = $class->new($self, %options);
 
     push @{ $self->{servers} }, $server;
     return $server;
@@ -256,7 +259,8 @@ sub done {
         $_->stop for @servers;
         ok(wait_for(sub { !grep { $_->helpers } @servers }),
             'no helper is left');
-        $servers[0]->check_logs;
+        my %checked;
+        $_->check_logs for grep { !$checked{ ref $_ }++ } @servers;
     }
     done_testing();
 }

@@ -158,6 +158,8 @@ sub start {
     my ($self) = @_;
     my $before = $self->starts;
 
+    # httpd takes a killed one that nobody has waited for as running
+    unlink $self->file('pid') if !$self->running;
     if ($self->{daemon} eq 'off') {
         $self->{test}->spawn('httpd', $self->command('-DFOREGROUND'));
     } else {

@@ -11,7 +11,7 @@ use FindBin;
 use lib "$FindBin::Bin/lib";
 use ACME::Test;
 
-my $t = ACME::Test->new;
+my $t = ACME::Test->new(only => 'nginx');
 my $ca = $t->pebble(reject => 0);
 
 # The order waits until the upgrade has begun, then for its validation.
@@ -21,15 +21,9 @@ my $proxy = $t->proxy(ca => $ca, hold => 1, answer => sub {
     wait_for(sub { -e $gate }) if $path =~ m{^/order-plz};
     return;
 });
-my $server = $t->server(ca => $proxy, servers => <<'END')->start;
-    server {
-        listen 127.0.0.1:%HTTP%;
-        listen 127.0.0.1:%HTTPS% ssl;
-        server_name example.test www.example.test;
-        acme_domain;
-        return 301 https://$host$request_uri;
-    }
-END
+my $server = $t->server(ca => $proxy, sites => [
+    { names => 'example.test www.example.test', redirect => 1 },
+])->start;
 
 my $old = $server->running;
 my ($keeper) = $server->helper('keeper');
@@ -88,15 +82,7 @@ is($ca->accounts, 1, 'one account');
 is(scalar(my @all = $server->helpers('supervisor')), 1, 'one helper is left');
 
 # What comes later is the new helper's business.
-$server->configure(servers => $server->{servers} . <<'END');
-    server {
-        listen 127.0.0.1:%HTTP%;
-        listen 127.0.0.1:%HTTPS% ssl;
-        server_name new.test;
-        acme_domain;
-    }
-END
-$server->signal('reload');
+$server->reload(sites => [ @{ $server->{sites} }, { names => 'new.test' } ]);
 ok(wait_for(sub { ($server->shows('new.test')->{names} || '') eq 'new.test'
     && $server->shows('new.test')->{issuer} =~ /Pebble/ }),
     'a new name is obtained by the new master');
