@@ -426,7 +426,7 @@ a_vanished_order_is_ordered_anew_once(void **state)
 
     assert_true(say(scene, ACME_MESSAGE_SAVE_ORDER, job_id(scene), 0,
         BASE "/my-order/1", NULL, NULL));
-    attempt_agent_lost(&scene->job);
+    attempt_agent_lost(&scene->job, &scene->keeper);
     attempt_order(&scene->job, &scene->keeper);
     assert_true(say(scene, ACME_MESSAGE_FAILED, job_id(scene), ACME_REFUSED,
         "orderGone", NULL, "gone"));
