@@ -103,7 +103,7 @@ sub certificate {
     my ($self, $name) = @_;
     my ($status, $text) = $self->run(qw(openssl req -x509 -newkey ec -pkeyopt
         ec_paramgen_curve:P-256 -nodes -days 30), '-subj', "/CN=$name",
-        '-keyout', $self->path("$name.key"), '-out',
+        '-addext', "subjectAltName=DNS:$name", '-keyout', $self->path("$name.key"), '-out',
         $self->path("$name.pem"));
     die "openssl req: $text" if $status != 0;
 }
