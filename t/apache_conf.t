@@ -10,10 +10,10 @@ use FindBin;
 use lib "$FindBin::Bin/lib";
 use ACME::Test;
 
-my $t = ACME::Test->new;
+my $t = ACME::Test->new(only => 'httpd');
 my $ca = $t->pebble(start => 0);
-my $conf = $t->path('httpd.conf');
-my $httpd = $t->httpd(ca => $ca);
+my $httpd = $t->server(ca => $ca, ports => [qw(http https)]);
+my $conf = $httpd->file('conf');
 
 $t->certificate('own');
 
@@ -25,9 +25,9 @@ sub vhost {
 
 sub check {
     my ($servers, %options) = @_;
-    $httpd->configure(servers => $servers, main => '', acme => undef,
-        mod_ssl => 1, modules => [], %options);
-    my ($status, $text) = $httpd->httpd('-t');
+    $httpd->configure(servers => $servers, httpd => '', acme => undef,
+        %options);
+    my ($status, $text) = $t->run($httpd->command('-t'));
     return ($status == 0, $text);
 }
 
@@ -64,14 +64,15 @@ accepted('without AcmeDomain', vhost(@good[0, 1], 'SSLCertificateFile own.pem',
 accepted('a name as argument', vhost(@good[0, 1], 'AcmeDomain a.test B.test'));
 accepted('key and CA of a server', vhost(@good, 'AcmeKey rsa:2048',
     'AcmeCA https://127.0.0.1:1/dir'));
-accepted('AcmeDomain of the main server', '', main =>
+accepted('AcmeDomain of the main server', '', httpd =>
     "ServerName main.test\nSSLEngine on\nAcmeDomain");
-accepted('a server with the name of the main one', "<VirtualHost *:%HTTPS%>\n"
-    . "SSLEngine on\nAcmeDomain\n</VirtualHost>\n", main => 'ServerName main.test');
+accepted('a server with the name of the main one',
+    "<VirtualHost *:%HTTPS%>\nSSLEngine on\nAcmeDomain\n</VirtualHost>\n",
+    httpd => 'ServerName main.test');
 accepted('relative paths', vhost(@good), acme => <<'END');
-AcmeAcceptTerms on
-AcmeCA %CA%
-AcmeCACertificate trust1.pem
+acme_accept_terms on;
+acme_ca %CA%;
+acme_ca_certificate trust1.pem;
 END
 accepted('more words than httpd\'s own lists hold',
     vhost(@good[0, 1], join ' ', 'AcmeDomain', map { "n$_.test" } 1 .. 100));
@@ -119,7 +120,7 @@ refused('the same inside of a condition',
     qr/SSLCertificateKeyFile in \Q$conf\E:\d+/,
     vhost(@good, '<IfModule ssl_module>', 'SSLCertificateKeyFile own.key',
         '</IfModule>'));
-$text = accepted('those of the main server', vhost(@good), main =>
+$text = accepted('those of the main server', vhost(@good), httpd =>
     "SSLCertificateFile own.pem\nSSLCertificateKeyFile own.key\n"
     . 'SSLCertificateChainFile own.pem', level => 'notice');
 like($text, qr/SSLCertificateFile of the main server.*is not used/,
@@ -135,12 +136,10 @@ $text = accepted('without TLS', vhost(@good[0, 2]));
 like($text, qr/\[acme:warn\].*obtained but not served here, in \Q$conf\E:\d+/,
     'with a warning');
 $text = accepted('TLS switched off', vhost($good[0], 'SSLEngine off',
-    'AcmeDomain'), main => 'SSLEngine on');
+    'AcmeDomain'), httpd => 'SSLEngine on');
 like($text, qr/obtained but not served here/, 'with a warning');
 $text = accepted('TLS of the main server', vhost(@good[0, 2]),
-    main => 'SSLEngine on');
+    httpd => 'SSLEngine on');
 unlike($text, qr/obtained but not served here/, 'without');
-$text = accepted('without mod_ssl', vhost(@good[0, 2]), mod_ssl => 0);
-like($text, qr/obtained but not served here/, 'with a warning');
 
 $t->done;

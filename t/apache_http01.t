@@ -41,6 +41,7 @@ sub whole_path {
     my $t = ACME::Test->new(only => 'httpd');
     my $ca = $t->pebble(sleep => 2);
     my $server = $t->server(ca => $ca, mpm => $mpm, delay => '3s',
+        ports => [qw(http https)],
         modules => [qw(proxy proxy_http)], servers => <<"END")->start;
 <VirtualHost 127.0.0.1:%HTTP%>
     ServerName unrelated.test

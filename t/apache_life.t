@@ -12,7 +12,7 @@ use FindBin;
 use lib "$FindBin::Bin/lib";
 use ACME::Test;
 
-my $t = ACME::Test->new;
+my $t = ACME::Test->new(only => 'httpd');
 my $ca = $t->pebble(sleep => 2);
 my $site = <<'END';
 ScriptSock %TMP%/cgi.sock
@@ -22,8 +22,9 @@ ScriptSock %TMP%/cgi.sock
     AcmeDomain
 </VirtualHost>
 END
-my $httpd = $t->httpd(ca => $ca, modules => ['cgid'], servers => $site);
-my ($status, $text) = $httpd->httpd('-t');
+my $httpd = $t->server(ca => $ca, modules => ['cgid'],
+    ports => [qw(http https)], servers => $site);
+my ($status, $text) = $httpd->check;
 
 is($status, 0, '-t passes') or diag($text);
 ok(!-e $httpd->state_path, 'and writes nothing');
@@ -73,7 +74,7 @@ $httpd->{test}->run('cp', $helper, $t->path('helper'));
 $httpd->reload(helper => $t->path('helper'));
 ok($httpd->helper('supervisor', $third), 'a helper from another place');
 unlink $t->path('helper');
-ok(!$httpd->reload, '-k graceful refuses when it is missing');
+ok(!$httpd->signal('reload'), '-k graceful refuses when it is missing');
 $starts = $httpd->starts;
 kill 'USR1', $pid;
 ok(wait_for(sub { $httpd->starts > $starts }), 'but a signal restarts httpd');
@@ -111,8 +112,4 @@ $t->done;
 sub parent {
     my ($ppid) = slurp("/proc/$_[0]/status") =~ /^PPid:\s+(\d+)/m;
     return $ppid;
-}
-
-sub alive {
-    return slurp("/proc/$_[0]/cmdline") ne '';
 }
