@@ -23,6 +23,12 @@ my $orders = 1;
 ok($server->issued('example.test'), 'a certificate is obtained');
 ok(wait_for(sub { $server->reloads == 1 }), 'and loaded');
 
+rename $state, "$state.old";
+$nginx->signal('reload');
+ok(wait_for(sub { $nginx->lives == 1 }),
+    'the folder moved away: a new one has a new certificate');
+$ca->judge(++$orders);
+
 for my $lost ([ "$state/live/example.test" ],
     [ glob("$state/live/* $state/certs/*") ], [ glob("$state/*") ],
     [ $state ])

@@ -134,13 +134,14 @@ attempt_encourage(struct job *job, struct keeper *keeper)
         || service_is_current(job, keeper)) {
         return;
     }
-    if (job->plan.failures > 0) {
-        if (!acme_plan_encourage(&job->plan, keeper->now)) {
-            return;
+    if (job->plan.failures == 0) {
+        if (!job->served) {
+            job->next_at = keeper->now;
         }
+    } else if (acme_plan_encourage(&job->plan, keeper->now)) {
         write_plan(job, keeper);
+        job->next_at = keeper->now;
     }
-    job->next_at = keeper->now;
 }
 
 struct job *

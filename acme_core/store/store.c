@@ -241,13 +241,21 @@ acme_store_lock(struct acme_store *store, struct acme_error *err)
     return true;
 }
 
+/* By its path, as the servers read it: the folder may have been moved. */
 bool
 acme_store_is_locked(const struct acme_store *store)
 {
-    struct stat info;
+    struct stat ours, there;
+    char path[PATH_MAX];
 
-    return store->lock_fd >= 0 && fstat(store->lock_fd, &info) == 0
-        && info.st_nlink > 0;
+    snprintf(path, sizeof(path), "%s/lock", store->path);
+    if (store->lock_fd < 0 || fstat(store->lock_fd, &ours) != 0) {
+        return false;
+    }
+    if (lstat(path, &there) != 0) {
+        return errno != ENOENT;
+    }
+    return ours.st_ino == there.st_ino && ours.st_dev == there.st_dev;
 }
 
 /* ---- files in folders of folders */

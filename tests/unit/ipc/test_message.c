@@ -85,7 +85,7 @@ static const struct {
 } types[] = {
     { "CA", ACME_MESSAGE_CA, ACME_END_AGENT, { 2048, 2048, 1024, 0 } },
     { "ORDER", ACME_MESSAGE_ORDER, ACME_END_AGENT,
-        { 40 * 1024, 2048, 1024, 0 } },
+        { 40 * 1024, 2048, 0, 0 } },
     { "CANCEL", ACME_MESSAGE_CANCEL, ACME_END_AGENT, { 0 } },
     { "SIGNED", ACME_MESSAGE_SIGNED, ACME_END_AGENT, { 60 * 1024, 0, 0, 0 } },
     { "DONE", ACME_MESSAGE_DONE, ACME_END_AGENT, { 0 } },

@@ -104,6 +104,29 @@ a_new_session_reads_says_registers_and_saves(void **state)
     acme_session_free(session);
 }
 
+/* As many as fit: a search for each would take a CA's time from the others. */
+static void
+a_directory_of_very_many_members_is_read(void **state)
+{
+    struct acme_session *session = acme_session_new(CA "/dir", NULL);
+    struct acme_buffer body = ACME_BUFFER(ACME_BODY_MAX);
+    struct acme_error err;
+
+    (void) state;
+    assert_true(acme_buffer_add_text(&body, "{\"newNonce\":\"" CA "/n\","
+        "\"newAccount\":\"" CA "/a\",\"newOrder\":\"" CA "/o\""));
+    for (int i = 0; body.len < ACME_BODY_MAX - 20; i++) {
+        assert_true(acme_buffer_printf(&body, ",\"%d\":1", i));
+    }
+    assert_true(acme_buffer_add_text(&body, "}"));
+    assert_true(give(session, make_reply(200, acme_buffer_text(&body)),
+        &err));
+    assert_string_equal(acme_session_urls(session), CA "/n\n" CA "/a\n" CA
+        "/o");
+    acme_buffer_free(&body);
+    acme_session_free(session);
+}
+
 static void
 a_saved_account_is_used(void **state)
 {
@@ -513,6 +536,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_new_session_reads_says_registers_and_saves),
+        cmocka_unit_test(a_directory_of_very_many_members_is_read),
         cmocka_unit_test(a_saved_account_is_used),
         cmocka_unit_test(the_directory_tells_its_urls),
         cmocka_unit_test(a_redirected_directory_is_known_by_its_final_url),

@@ -205,6 +205,14 @@ a_lock_that_was_removed_is_none(void **state)
     assert_int_equal(unlinkat(scratch->fd, "s/lock", 0), 0);
     assert_false(acme_store_is_locked(store));
     acme_store_close(store);
+
+    store = open_at(scratch, "s", &err);
+    assert_true(acme_store_lock(store, &err));
+    assert_int_equal(renameat(scratch->fd, "s", scratch->fd, "moved"), 0);
+    assert_false(acme_store_is_locked(store));
+    acme_store_close(open_at(scratch, "s", &err));
+    assert_false(acme_store_is_locked(store));
+    acme_store_close(store);
 }
 
 static void
