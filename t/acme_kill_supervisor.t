@@ -55,6 +55,9 @@ is($nginx->shows('example.test')->{fingerprint}, $issued->{fingerprint},
     'the certificate is served with the new one');
 is($proxy->connections, $connections, 'the CA is not called');
 $ca->judge(1);
+my $ended = () = $nginx->acme_log
+    =~ /\[warn\] .*acme: the helper had ended: a new one is started/g;
+is($ended, 4, 'the log says each time that it was gone');
 unlike($nginx->acme_log, qr/\[(error|alert|emerg)\]/, 'no error is logged');
 
 $t->done;
