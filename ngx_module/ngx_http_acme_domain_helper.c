@@ -61,6 +61,11 @@ ngx_http_acme_domain_init_module(ngx_cycle_t *cycle)
         return NGX_OK;
     }
 
+    if (running != NULL && acme_helper_has_ended(running)) {
+        ngx_log_error(NGX_LOG_WARN, cycle->log, 0,
+                      "acme: the helper had ended: a new one is started");
+    }
+
     ngx_http_acme_domain_describe(cycle, amcf->settings, &fd);
 
     options.log_fd = fd;

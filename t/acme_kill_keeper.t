@@ -58,6 +58,9 @@ is($proxy->connections, $connections, 'the CA is not called');
 # What landed in the second of the last reload may not have been seen by it.
 cmp_ok($server->reloads, '<=', 3, 'and one reload too many is asked for at most');
 $ca->judge(1);
+my $killed = () = $server->acme_log
+    =~ /\[warn\] .*acme: the keeper was ended by signal 9 \(Killed\); a new one goes on/g;
+is($killed, 4, 'each death is in the log');
 unlike($server->acme_log, qr/\[(error|alert|emerg)\]/, 'no error is logged');
 
 $t->done;

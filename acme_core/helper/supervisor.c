@@ -58,6 +58,7 @@ struct supervisor {
     pid_t keeper;             /* 0: not running */
     pid_t agent;
     unsigned keeper_deaths;   /* in a row, for the pause before a restart */
+    int keeper_signal;        /* that ended the last one, or 0 */
     int64_t keeper_started_ms;
     int64_t keeper_start_ms;  /* when to start it next */
     unsigned long long life_inode;
@@ -126,8 +127,9 @@ start_keeper(struct supervisor *self)
     char argument[64];
     pid_t pid;
 
-    snprintf(argument, sizeof(argument), "%llu %lld %d", self->life_inode,
-        self->loaded_at, self->reloaded);
+    snprintf(argument, sizeof(argument), "%llu %lld %d %d",
+        self->life_inode, self->loaded_at, self->reloaded,
+        self->keeper_signal);
     pid = start_child(ACME_TITLE_KEEPER, argument, true, &self->keeper_fd);
 
     self->keeper_started_ms = now_ms();
@@ -141,7 +143,7 @@ start_keeper(struct supervisor *self)
 
 /* Pauses of 0.2, 0.4 ... 60 s between deaths that follow each other. */
 static void
-keeper_died(struct supervisor *self)
+keeper_died(struct supervisor *self, int status)
 {
     int64_t now = now_ms();
     int64_t pause = 200;
@@ -153,6 +155,7 @@ keeper_died(struct supervisor *self)
         pause *= 2;
     }
     self->keeper_deaths++;
+    self->keeper_signal = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
     self->keeper = 0;
     self->keeper_start_ms = now + (pause < 60000 ? pause : 60000);
     if (self->keeper_fd >= 0) {
@@ -168,10 +171,11 @@ static void
 reap(struct supervisor *self)
 {
     pid_t pid;
+    int status;
 
-    while ((pid = waitpid(-1, NULL, WNOHANG)) > 0) {
+    while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
         if (pid == self->keeper) {
-            keeper_died(self);
+            keeper_died(self, status);
         } else if (pid == self->agent) {
             self->agent = 0;
         }

@@ -264,6 +264,9 @@ static const struct {
         "another one may" },
     { "malformed", "public suffix", "this is no public name: use a private "
         "CA for it" },
+    { NULL, "not permit ip", "this CA certifies IP addresses only by a "
+        "profile, which this version cannot ask for: take the IP addresses "
+        "out of the certificate's names" },
     { "serverInternal", NULL, "the CA has trouble of its own: nothing to do "
         "here" },
     { NULL, "HTTP status 5", "the CA has trouble of its own: nothing to do "

@@ -393,6 +393,12 @@ acme_helper_start(const struct acme_settings *settings,
     return helper;
 }
 
+bool
+acme_helper_has_ended(const struct acme_helper *helper)
+{
+    return !is_alive(helper);
+}
+
 void
 acme_helper_reloading(struct acme_helper *helper)
 {

@@ -61,6 +61,9 @@ struct acme_helper *acme_helper_start(const struct acme_settings *settings,
     struct acme_helper *running, const struct acme_helper_options *options,
     struct acme_error *err);
 
+/* Has it ended by itself, or been killed? Asked by the master only. */
+bool acme_helper_has_ended(const struct acme_helper *helper);
+
 /* The pid of one that was started as a child, else 0. */
 pid_t acme_helper_pid(const struct acme_helper *helper);
 

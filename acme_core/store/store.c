@@ -230,8 +230,15 @@ acme_store_lock(struct acme_store *store, struct acme_error *err)
         return while_writing(err, store->path);
     }
     if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
-        acme_fail_sys(err, "another helper has the store %.300s",
-            store->path);
+        int sys = errno;
+
+        if (sys == EWOULDBLOCK) {
+            acme_fail(err, ACME_LOCAL, "another helper has the store %.300s",
+                store->path);
+            err->sys = sys;
+        } else {
+            acme_fail_sys(err, "locking the store %.300s", store->path);
+        }
         close(fd);
         return false;
     }

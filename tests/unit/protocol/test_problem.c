@@ -130,6 +130,9 @@ static const struct {
     { "internal name", 400, PROBLEM("malformed", "Cannot issue for "
         "\\\"x.internal\\\": Domain name does not end with a valid public "
         "suffix (TLD)"), "malformed", ACME_REFUSED, "private CA" },
+    { "address", 400, PROBLEM("malformed", "Profile \\\"classic\\\" does not "
+        "permit ip type identifiers"), "malformed", ACME_REFUSED,
+        "take the IP addresses out" },
     { "nonce", 400, PROBLEM("badNonce", "JWS has an invalid anti-replay "
         "nonce"), "badNonce", ACME_RETRY, NULL },
     { "account lost", 400, PROBLEM("accountDoesNotExist", "No account exists "
