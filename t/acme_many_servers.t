@@ -36,8 +36,7 @@ cmp_ok($proxy->connections, '<', 5, 'fewer than 5 connections to the CA');
 # Nothing is pending any more, and a reload orders nothing.
 is_deeply([ glob $t->path('state/pending/*') ], [], 'no order is left over');
 my $before = $proxy->connections;
-$server->signal('reload');
-wait_for(sub { $server->reloads > 1 });
+$server->reload;
 ok($server->issued("s$count.test"), 'still served after a reload');
 is($ca->orders, $count, 'which orders nothing');
 is($proxy->connections, $before, 'and does not talk to the CA');

@@ -116,7 +116,8 @@ sub _virtual_hosts {
     push @hosts, $self->_virtual_host($site, $site->{plain},
         @{ $site->{tls} } ? '' : "$domain$site->{acme}") if @{ $site->{plain} };
     push @hosts, $self->_virtual_host($site, $site->{tls},
-        "$domain$site->{acme}", 'SSLEngine on') if @{ $site->{tls} };
+        "$domain$site->{acme}", 'SSLEngine on',
+        $site->{http2} ? 'Protocols h2 http/1.1' : ()) if @{ $site->{tls} };
     return @hosts;
 }
 

@@ -45,10 +45,11 @@ END
 sub _server {
     my ($self, $site) = @_;
     my $default = $site->{default} ? ' default_server' : '';
+    my $tls = ($site->{http2} ? ' ssl http2' : ' ssl') . $default;
     my @lines = (
         (map { 'listen 127.0.0.1:%' . uc($_) . "%$default;" }
             @{ $site->{plain} }),
-        (map { 'listen 127.0.0.1:%' . uc($_) . "% ssl$default;" }
+        (map { 'listen 127.0.0.1:%' . uc($_) . "%$tls;" }
             @{ $site->{tls} }),
         $site->{names} ne '' ? "server_name $site->{names};" : (),
         defined $site->{domain} ? "acme_domain $site->{domain};" : (),

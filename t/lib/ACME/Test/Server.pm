@@ -21,6 +21,7 @@ package ACME::Test::Server;
 #   acme     => 'text'           more lines of ours
 #   plain    => [ 'http' ], tls => [ 'https' ]    names of ports
 #   default  => 1                for unknown names
+#   http2    => 1                with TLS
 #   redirect => 1                everything goes to https
 #   status   => 204              everything is answered so
 #   root     => 'folder'         files of this folder
