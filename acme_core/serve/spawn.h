@@ -59,6 +59,13 @@ struct acme_helper *acme_helper_start(const struct acme_settings *settings,
     struct acme_helper *running, const struct acme_helper_options *options,
     struct acme_error *err);
 
+/*
+ * For a server that cannot start a helper with these settings now: the running
+ * one (may be NULL), as above, when it can go on with them, else NULL.
+ */
+struct acme_helper *acme_helper_keep(const struct acme_settings *settings,
+    struct acme_helper *running);
+
 /* The pid of one that was started as a child, else 0. */
 pid_t acme_helper_pid(const struct acme_helper *helper);
 
