@@ -25,7 +25,7 @@ typedef struct {
 typedef struct {
     struct acme_settings *settings; /* NULL without AcmeDomain */
     apr_int64_t read_at;            /* when certificates were looked up */
-    int startable;                  /* a helper can work with them */
+    const char *refused;            /* why no helper is started with them */
 } mod_acme_model_t;
 
 extern mod_acme_model_t mod_acme_model;

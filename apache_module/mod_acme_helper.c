@@ -168,6 +168,13 @@ static void take(struct acme_helper *helper)
     acme_helper_release(old);
 }
 
+static void go_on_with(struct acme_helper *helper)
+{
+    take(helper);
+    page = acme_helper_page(helper);
+    watch(retained->pid, maintain);
+}
+
 static void start(void)
 {
     struct acme_error err;
@@ -180,15 +187,13 @@ static void start(void)
     }
     missing = helper == NULL;
     if (helper == NULL) {
-        mod_acme_log(main_server, APLOG_CRIT,
+        mod_acme_log(main_server, APLOG_ALERT,
                      apr_psprintf(conf_pool, "the helper is not running, "
                                   "certificates are neither obtained nor "
                                   "renewed: %s", err.text));
         return;
     }
-    take(helper);
-    page = acme_helper_page(helper);
-    watch(retained->pid, maintain);
+    go_on_with(helper);
 }
 
 /* Called every ten seconds or so. */
@@ -214,6 +219,28 @@ static void end(void)
     acme_helper_release(retained->helper);
     retained->helper = NULL;
     retained->pid = 0;
+}
+
+/* None can be started: is the one that runs right? */
+static void keep(void)
+{
+    struct acme_helper *helper = acme_helper_keep(mod_acme_model.settings,
+                                                  retained->helper);
+
+    mod_acme_log(main_server, helper != NULL ? APLOG_ERR : APLOG_ALERT,
+                 apr_pstrcat(conf_pool, mod_acme_model.refused, "; ",
+                             helper != NULL
+                                 ? "the helper that runs goes on, another "
+                                   "one could not be started"
+                                 : "the helper is not running: until this is "
+                                   "right and httpd is restarted, "
+                                   "certificates are neither obtained nor "
+                                   "renewed", NULL));
+    if (helper == NULL) {
+        end();
+        return;
+    }
+    go_on_with(helper);
 }
 
 /* The configuration ends: at a restart another one follows soon. */
@@ -245,12 +272,17 @@ int mod_acme_post_config(apr_pool_t *pconf, apr_pool_t *plog,
     parent = getpid();
     apr_pool_cleanup_register(pconf, NULL, leave, apr_pool_cleanup_null);
 
-    if (mod_acme_model.settings == NULL || !mod_acme_model.startable) {
+    if (mod_acme_model.settings == NULL) {
         end();
         return OK;
     }
     describe(mod_acme_model.settings, ptemp, s);
-    start();
+    if (mod_acme_model.refused != NULL) {
+        keep();
+    }
+    else {
+        start();
+    }
     return OK;
 }
 

@@ -369,22 +369,39 @@ helper_new(const struct acme_settings *settings, struct acme_helper *running,
 }
 
 struct acme_helper *
+acme_helper_keep(const struct acme_settings *settings,
+    struct acme_helper *running)
+{
+    struct acme_buffer wire = ACME_BUFFER(SETTINGS_MAX);
+    struct acme_error err;
+    bool same;
+
+    same = running != NULL && is_alive(running)
+        && acme_settings_write(settings, &wire, &err)
+        && acme_bytes_equal(acme_buffer_bytes(&running->wire),
+            acme_buffer_bytes(&wire));
+    acme_buffer_free(&wire);
+    if (!same) {
+        return NULL;
+    }
+    running->references++;
+    say(running, ACME_LIFE_RELOADED);
+    return running;
+}
+
+struct acme_helper *
 acme_helper_start(const struct acme_settings *settings,
     struct acme_helper *running, const struct acme_helper_options *options,
     struct acme_error *err)
 {
-    struct acme_helper *helper = helper_new(settings, running, err);
+    struct acme_helper *helper = acme_helper_keep(settings, running);
 
+    if (helper != NULL) {
+        return helper;
+    }
+    helper = helper_new(settings, running, err);
     if (helper == NULL) {
         return NULL;
-    }
-    if (running != NULL && is_alive(running)
-        && acme_bytes_equal(acme_buffer_bytes(&running->wire),
-            acme_buffer_bytes(&helper->wire))) {
-        helper_free(helper);
-        running->references++;
-        say(running, ACME_LIFE_RELOADED);
-        return running;
     }
     if (!launch(helper, settings->helper, running != NULL, options, err)) {
         helper_free(helper);

@@ -64,6 +64,13 @@ struct acme_helper *acme_helper_start(const struct acme_settings *settings,
 /* Has it ended by itself, or been killed? Asked by the master only. */
 bool acme_helper_has_ended(const struct acme_helper *helper);
 
+/*
+ * For a server that cannot start a helper with these settings now: the running
+ * one (may be NULL), as above, when it can go on with them, else NULL.
+ */
+struct acme_helper *acme_helper_keep(const struct acme_settings *settings,
+    struct acme_helper *running);
+
 /* The pid of one that was started as a child, else 0. */
 pid_t acme_helper_pid(const struct acme_helper *helper);
 

@@ -251,6 +251,27 @@ a_reload_with_equal_settings_is_a_word(void **state)
 }
 
 static void
+a_reload_that_can_start_none_keeps_one_with_equal_settings(void **state)
+{
+    struct scene *scene = *state;
+    struct acme_helper *helper;
+
+    assert_null(acme_helper_keep(&scene->settings, NULL));
+    helper = start(scene, NULL);
+    wait_for(scene, "ready", 1);
+    unlink(scene->helper);
+    assert_ptr_equal(acme_helper_keep(&scene->settings, helper), helper);
+    wait_for(scene, "got r", 1);
+    scene->settings.reload_delay_s = 7;
+    assert_null(acme_helper_keep(&scene->settings, helper));
+    acme_helper_release(helper);
+    usleep(50000);
+    assert_int_equal(count_lines(scene, "end"), 0);
+    acme_helper_release(helper);
+    wait_for(scene, "end", 1);
+}
+
+static void
 other_settings_are_another_helper_on_the_same_page(void **state)
 {
     struct scene *scene = *state;
@@ -454,6 +475,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         TEST(a_helper_finds_what_it_needs_and_nothing_else),
         TEST(a_reload_with_equal_settings_is_a_word),
+        TEST(a_reload_that_can_start_none_keeps_one_with_equal_settings),
         TEST(other_settings_are_another_helper_on_the_same_page),
         TEST(another_store_is_another_page),
         TEST(a_helper_that_died_is_started_again),

@@ -155,6 +155,13 @@ sub command {
         $self->file('conf'), @arguments);
 }
 
+# The command that starts it, as it is configured.
+sub start_command {
+    my ($self) = @_;
+    return $self->command($self->{daemon} eq 'off' ? '-DFOREGROUND'
+        : ('-k', 'start'));
+}
+
 sub start {
     my ($self) = @_;
     my $before = $self->starts;
@@ -162,9 +169,9 @@ sub start {
     # httpd takes a killed one that nobody has waited for as running
     unlink $self->file('pid') if !$self->running;
     if ($self->{daemon} eq 'off') {
-        $self->{test}->spawn('httpd', $self->command('-DFOREGROUND'));
+        $self->{test}->spawn('httpd', $self->start_command);
     } else {
-        my ($status, $text) = $self->program('-k', 'start');
+        my ($status, $text) = $self->{test}->run($self->start_command);
         die "httpd does not start: $text" if $status != 0;
     }
     ACME::Test::wait_for(sub {
@@ -179,6 +186,14 @@ sub signal {
     my %word = (reload => 'graceful', quit => 'graceful-stop');
     my ($status) = $self->program('-k', $word{$signal} || $signal);
     return $status == 0;
+}
+
+# There is no way but a restart.
+sub reopen {
+    my ($self) = @_;
+
+    $self->signal('reload');
+    ACME::Test::wait_for(sub { $self->starts }) or die 'httpd does not restart';
 }
 
 sub workers {

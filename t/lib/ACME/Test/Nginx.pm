@@ -95,6 +95,17 @@ sub signal {
     return $status == 0;
 }
 
+# The command that starts it, as it is configured.
+sub start_command { return $_[0]->command }
+
+sub reopen {
+    my ($self) = @_;
+
+    $self->signal('reopen');
+    ACME::Test::wait_for(sub { -e $self->file('log') })
+        or die 'nginx does not reopen its log';
+}
+
 sub workers {
     my ($self) = @_;
     my @pids = sort { $a <=> $b } map { $_->{pid} }

@@ -312,6 +312,15 @@ sub reload {
         or die 'the server does not reload';
 }
 
+# As logrotate does: rename the log, and have the server open a new one.
+sub rotate {
+    my ($self, $to) = @_;
+    my $log = $self->file('log');
+
+    rename $log, $self->path($to) or die "$log: $!";
+    $self->reopen;
+}
+
 # Wait until what is shown for a name is like this (key => 'rsa:2048', names
 # => 'a.test b.test', ...), and until no worker of an earlier configuration
 # shows something else.
