@@ -312,7 +312,7 @@ END {
 }
 
 # prove ends a test that hangs or is interrupted by these.
-$SIG{$_} = sub { exit 1 } for qw(INT TERM HUP);
+$SIG{$_} = sub { exit 1 } for qw(INT TERM HUP PIPE);
 
 # ---- functions
 
