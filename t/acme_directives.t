@@ -55,7 +55,7 @@ for my $name (sort keys %table) {
     }
     my (undef, $text) = check($row->{where} eq 'server' ? 'server' : 'top',
         $name, join ' ', ('x') x 200);
-    my ($arguments) = $text =~ /its form is: $name (.*?)(?: in \S+:\d+)?$/m;
+    my ($arguments) = $text =~ /its form is: $name (.*?)(?:, at most \d+ arguments)?(?: in \S+:\d+)?$/m;
     is($arguments, $row->{arguments}, "the arguments of $name");
 }
 
