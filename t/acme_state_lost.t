@@ -24,8 +24,8 @@ ok($server->issued('example.test'), 'a certificate is obtained');
 ok(wait_for(sub { $server->reloads == 1 }), 'and loaded');
 
 rename $state, "$state.old";
-$nginx->signal('reload');
-ok(wait_for(sub { $nginx->lives == 1 }),
+$server->signal('reload');
+ok(wait_for(sub { $server->lives == 1 }),
     'the folder moved away: a new one has a new certificate');
 $ca->judge(++$orders);
 
