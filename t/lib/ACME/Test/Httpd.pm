@@ -256,8 +256,8 @@ sub starts {
     return $count;
 }
 
-# A restart is done when its line is there. One that is asked for while another
-# is under way may be lost, and is asked for again.
+# A restart is done when its line is there. One that is asked for when another
+# has just begun is the same, for httpd: it has no line, and is asked for again.
 sub reload {
     my ($self, %changes) = @_;
 
