@@ -24,7 +24,7 @@ typedef struct {
 /* What a configuration asks for; it goes with the configuration. */
 typedef struct {
     struct acme_settings *settings; /* NULL without AcmeDomain */
-    apr_int64_t read_at;            /* when certificates were looked up */
+    apr_int64_t read_ms;            /* when certificates were looked up */
     const char *refused;            /* why no helper is started with them */
 } mod_acme_model_t;
 

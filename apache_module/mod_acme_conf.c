@@ -361,7 +361,7 @@ int mod_acme_check_config(apr_pool_t *pconf, apr_pool_t *plog,
         || !check_machine(pconf, s, restart)) {
         return HTTP_INTERNAL_SERVER_ERROR;
     }
-    mod_acme_model.read_at = apr_time_sec(apr_time_now());
+    mod_acme_model.read_ms = apr_time_as_msec(apr_time_now());
     if (!acme_store_assign(mod_acme_model.settings, &err)) {
         mod_acme_log(s, APLOG_ERR, err.text);
         return HTTP_INTERNAL_SERVER_ERROR;

@@ -95,7 +95,7 @@ static void describe(struct acme_settings *settings, apr_pool_t *p,
     /* the core counts as nginx does, from 1, and knows no trace levels */
     settings->log_level = level < APLOG_DEBUG ? level + 1 : ACME_LOG_DEBUG;
     describe_log(settings, p, s);
-    options.read_at = mod_acme_model.read_at;
+    options.read_ms = mod_acme_model.read_ms;
     options.child = 1;
 }
 

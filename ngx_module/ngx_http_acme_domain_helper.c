@@ -69,7 +69,7 @@ ngx_http_acme_domain_init_module(ngx_cycle_t *cycle)
     ngx_http_acme_domain_describe(cycle, amcf->settings, &fd);
 
     options.log_fd = fd;
-    options.read_at = amcf->read_at;
+    options.read_ms = amcf->read_ms;
     options.child = 0;
 
     amcf->helper = acme_helper_start(amcf->settings, running, &options, &err);

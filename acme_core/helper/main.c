@@ -99,7 +99,7 @@ be_keeper(const char *argument)
         return give_up(&log, &err);
     }
     start.life_inode = strtoull(argument, &end, 10);
-    start.loaded_at = strtoll(end, &end, 10);
+    start.loaded_ms = strtoll(end, &end, 10);
     start.reloaded = strtol(end, &end, 10) != 0;
     log_death(&log, (int) strtol(end, NULL, 10));
     status = acme_keeper_run(settings, &start, &log);

@@ -62,7 +62,7 @@ struct supervisor {
     int64_t keeper_started_ms;
     int64_t keeper_start_ms;  /* when to start it next */
     unsigned long long life_inode;
-    long long loaded_at;      /* unix seconds: start, or the last reload */
+    long long loaded_ms;      /* unix time of the start or the last reload */
     bool reloaded;            /* and no keeper was told yet */
 };
 
@@ -128,7 +128,7 @@ start_keeper(struct supervisor *self)
     pid_t pid;
 
     snprintf(argument, sizeof(argument), "%llu %lld %d %d",
-        self->life_inode, self->loaded_at, self->reloaded,
+        self->life_inode, self->loaded_ms, self->reloaded,
         self->keeper_signal);
     pid = start_child(ACME_TITLE_KEEPER, argument, true, &self->keeper_fd);
 
@@ -264,7 +264,7 @@ take_word(struct supervisor *self, char word)
         return false;
     case ACME_LIFE_RELOADED:
         self->reload_by_ms = 0;
-        self->loaded_at = (long long) time(NULL);
+        self->loaded_ms = (long long) time(NULL) * 1000;
         answer(self, ACME_TELL_RELOAD, -1);
         break;
     case ACME_LIFE_RELOADING:
@@ -365,7 +365,7 @@ int
 acme_supervisor_run(const char *argument)
 {
     struct supervisor self = { .master_fd = -1, .keeper_fd = -1,
-        .loaded_at = strtoll(argument, NULL, 10),
+        .loaded_ms = strtoll(argument, NULL, 10),
         .reloaded = strstr(argument, ACME_ARGUMENT_RELOAD) != NULL };
     struct stat life;
 

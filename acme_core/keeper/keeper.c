@@ -82,7 +82,7 @@ take_word(struct keeper *keeper)
         return false;
     }
     if (letter == ACME_TELL_RELOAD) {
-        keeper->loaded_at = clock_now();
+        keeper->loaded_ms = clock_now() * 1000;
         keeper->reloaded = true;
         (void) deploy_reloaded(keeper);
     } else if (letter == ACME_ASK_CHECK) {
@@ -203,7 +203,7 @@ prepare(struct keeper *keeper, struct acme_error *err)
         struct job *job = &keeper->jobs[i];
 
         attempt_init(job, keeper, &settings->certs[i]);
-        if (job->obtained_at >= keeper->loaded_at && job->served) {
+        if (job->served && follow_landed_since_load(keeper, job->cert)) {
             deploy_landed(keeper, true);  /* the server has not seen it yet */
         }
     }
@@ -377,7 +377,7 @@ take_keygen(struct keeper *keeper, int fd)
 static void
 take_reload(struct keeper *keeper)
 {
-    keeper->loaded_at = keeper->now;
+    keeper->loaded_ms = keeper->now * 1000;
     if (deploy_reloaded(keeper)) {
         encourage_all(keeper);
     }
@@ -592,7 +592,7 @@ acme_keeper_run(struct acme_settings *settings,
     struct keeper keeper = { .settings = settings, .page_fd = start->page_fd,
         .supervisor_fd = start->supervisor_fd, .control_fd = -1,
         .next_job_id = JOB_ID_FIRST, .log = *log,
-        .life_inode = start->life_inode, .loaded_at = start->loaded_at,
+        .life_inode = start->life_inode, .loaded_ms = start->loaded_ms,
         .reloaded = start->reloaded, .deploy = { .check_fd = -1 } };
     struct acme_error err;
     int status = 0;

@@ -115,7 +115,7 @@ struct keeper {
     int supervisor_fd;
     int control_fd;             /* listening, or -1 */
     unsigned long long life_inode;
-    int64_t loaded_at;          /* when the server last read its settings */
+    int64_t loaded_ms;          /* when the server last read its settings */
     bool reloaded;              /* by a reload, not by a start */
     int64_t followed_at;        /* since when we follow another keeper, or 0 */
     int64_t followed_ns;        /* its newest flip, or 0 */

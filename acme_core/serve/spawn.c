@@ -267,7 +267,7 @@ launch(struct acme_helper *helper, const char *path, bool reload,
         goto out;
     }
     snprintf(argument, sizeof(argument), "%lld%s%s",
-        (long long) options->read_at, reload ? " " ACME_ARGUMENT_RELOAD : "",
+        (long long) options->read_ms, reload ? " " ACME_ARGUMENT_RELOAD : "",
         options->child ? " " ACME_ARGUMENT_CHILD : "");
     start.fds[0] = start.fds[1] = null_fd;
     start.fds[ACME_FD_LOG] = options->log_fd >= 0 ? options->log_fd : null_fd;

@@ -27,7 +27,7 @@ enum {
 
 /*
  * The argument of a helper: when the server began to read its configuration
- * (unix seconds), then these words where they apply.
+ * (unix milliseconds), then these words where they apply.
  */
 #define ACME_ARGUMENT_RELOAD "reload"   /* a reload started it */
 #define ACME_ARGUMENT_CHILD "child"     /* its parent is the server's master */
@@ -44,8 +44,8 @@ struct acme_helper;   /* refcounted: one reference a server configuration */
 
 struct acme_helper_options {
     int log_fd;        /* where its log lines go */
-    int64_t read_at;   /* unix seconds, before the certificates were looked
-                          up: one that is newer is not served yet */
+    int64_t read_ms;   /* unix milliseconds, before the certificates were
+                          looked up: one that is newer is not served yet */
     bool child;        /* it is to be a child of ours, whose end we wait for,
                           and not nobody's */
 };

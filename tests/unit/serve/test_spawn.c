@@ -146,7 +146,7 @@ expect_line(struct scene *scene, const char *line)
 static const struct acme_helper_options *
 options_of(const struct scene *scene)
 {
-    static struct acme_helper_options options = { .read_at = 1700000000 };
+    static struct acme_helper_options options = { .read_ms = 1700000000000 };
 
     options.log_fd = scene->log_fd;
     return &options;
