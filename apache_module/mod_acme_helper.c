@@ -187,10 +187,7 @@ static void start(void)
     }
     missing = helper == NULL;
     if (helper == NULL) {
-        mod_acme_log(main_server, APLOG_ALERT,
-                     apr_psprintf(conf_pool, "the helper is not running, "
-                                  "certificates are neither obtained nor "
-                                  "renewed: %s", err.text));
+        mod_acme_log(main_server, APLOG_ALERT, err.text);
         return;
     }
     go_on_with(helper);

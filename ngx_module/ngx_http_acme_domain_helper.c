@@ -74,9 +74,7 @@ ngx_http_acme_domain_init_module(ngx_cycle_t *cycle)
 
     amcf->helper = acme_helper_start(amcf->settings, running, &options, &err);
     if (amcf->helper == NULL) {
-        ngx_log_error(NGX_LOG_ALERT, cycle->log, 0,
-                      "acme: the helper is not running, certificates are "
-                      "neither obtained nor renewed: %s", err.text);
+        ngx_log_error(NGX_LOG_ALERT, cycle->log, 0, "acme: %s", err.text);
         return NGX_OK;
     }
 

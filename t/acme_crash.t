@@ -107,7 +107,7 @@ sub issue {
     my $state = read_plan();
     if ($step) {
         my $call = $state->{calls}[$step - 1] || 'never reached';
-        diag(sprintf '%s: %s, %.1f s', $name, $call, seconds() - $begin);
+        note(sprintf '%s: %s, %.1f s', $name, $call, seconds() - $begin);
     }
     my $orders = $ca->orders - $before{orders};
     my $unknown = $step && $state->{orders_at_death} == 1;

@@ -20,7 +20,7 @@ my $server = $t->server(ca => $proxy, delay => '10s',
 my $begin = seconds();
 $server->start;
 wait_for(sub { $server->reloads && $server->lives == $count });
-diag(sprintf '%d certificates in %.1f s', $count, seconds() - $begin);
+note(sprintf '%d certificates in %.1f s', $count, seconds() - $begin);
 
 my @wrong = grep {
     my $shown = $server->issued("s$_.test");

@@ -43,7 +43,9 @@ closing_lines() {
         grep -v 'Running'
 }
 
-# Tests wait more than they compute: more of them than there are cores.
+# Tests wait more than they compute: more of them than there are cores. A test
+# that passes prints nothing to its standard error: prove would wait for its
+# next line, and start no other test before that.
 run_features() {
     ACME_SERVER=$1 ACME_HELPER="$PWD/build/$2" prove -j6 t/
 }

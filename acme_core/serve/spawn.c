@@ -389,6 +389,20 @@ acme_helper_keep(const struct acme_settings *settings,
     return running;
 }
 
+static struct acme_helper *
+launch_new(const struct acme_settings *settings, struct acme_helper *running,
+    const struct acme_helper_options *options, struct acme_error *err)
+{
+    struct acme_helper *helper = helper_new(settings, running, err);
+
+    if (helper != NULL && !launch(helper, settings->helper, running != NULL,
+        options, err)) {
+        helper_free(helper);
+        return NULL;
+    }
+    return helper;
+}
+
 struct acme_helper *
 acme_helper_start(const struct acme_settings *settings,
     struct acme_helper *running, const struct acme_helper_options *options,
@@ -396,16 +410,12 @@ acme_helper_start(const struct acme_settings *settings,
 {
     struct acme_helper *helper = acme_helper_keep(settings, running);
 
-    if (helper != NULL) {
-        return helper;
-    }
-    helper = helper_new(settings, running, err);
     if (helper == NULL) {
-        return NULL;
+        helper = launch_new(settings, running, options, err);
     }
-    if (!launch(helper, settings->helper, running != NULL, options, err)) {
-        helper_free(helper);
-        return NULL;
+    if (helper == NULL) {
+        acme_while(err, "the helper is not running, certificates are neither "
+            "obtained nor renewed");
     }
     return helper;
 }

@@ -55,7 +55,8 @@ struct acme_helper_options {
  * equal settings and still lives, it is told of the reload ('r' on the pipe)
  * and gets one more reference; else a new one is started on running's page (or
  * on a new page) and waits for the store until the old one has ended.
- * Errors: ACME_LOCAL when it cannot be started; never fatal to a server.
+ * Errors: ACME_LOCAL when it cannot be started, with what that means for the
+ * operator in front; never fatal to a server.
  */
 struct acme_helper *acme_helper_start(const struct acme_settings *settings,
     struct acme_helper *running, const struct acme_helper_options *options,

@@ -420,6 +420,8 @@ one_that_cannot_be_started_is_an_error_with_its_path(void **state)
             fail_msg("%s was started", rows[i].what);
         }
         assert_int_equal(err.verdict, ACME_LOCAL);
+        assert_ptr_equal(strstr(err.text, "the helper is not running, "
+            "certificates are neither obtained nor renewed: "), err.text);
         if (strstr(err.text, scene->helper) == NULL
             || strstr(err.text, rows[i].words) == NULL) {
             fail_msg("%s: %s", rows[i].what, err.text);
