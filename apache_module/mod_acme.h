@@ -70,6 +70,8 @@ int mod_acme_post_config(apr_pool_t *pconf, apr_pool_t *plog,
                          apr_pool_t *ptemp, server_rec *s);
 void mod_acme_child_init(apr_pool_t *p, server_rec *s);
 int mod_acme_monitor(apr_pool_t *p, server_rec *s);
+/* From check_config: the configuration that comes has this module. */
+void mod_acme_untie_helper(void);
 
 /* The page with the proofs, or NULL. */
 const struct acme_page *mod_acme_page(void);

@@ -345,6 +345,7 @@ int mod_acme_check_config(apr_pool_t *pconf, apr_pool_t *plog,
     struct acme_error err;
 
     (void)plog;
+    mod_acme_untie_helper();
     if (!has_domain(servers)) {
         return OK;
     }
