@@ -72,14 +72,26 @@ like($httpd->log, qr/acme: the helper has ended unexpectedly/,
 my $helper = $httpd->{helper};
 $httpd->{test}->run('cp', $helper, $t->path('helper'));
 $httpd->reload(helper => $t->path('helper'));
-ok($httpd->helper('supervisor', $third), 'a helper from another place');
+my $fourth = $httpd->helper('supervisor', $third);
+ok($fourth, 'a helper from another place');
 unlink $t->path('helper');
 ok(!$httpd->signal('reload'), '-k graceful refuses when it is missing');
 $starts = $httpd->starts;
 kill 'USR1', $pid;
 ok(wait_for(sub { $httpd->starts > $starts }), 'but a signal restarts httpd');
 is($httpd->pid, $pid, 'and does not end it');
-like($httpd->log, qr/\[acme:error\].* acme: .*until this is right/,
+like($httpd->log, qr/\[acme:error\].* acme: .*\Q@{[ $t->path('helper') ]}\E.*the helper that runs goes on/,
+    'the log says what is missing');
+is_deeply([ $httpd->helpers('supervisor') ], [$fourth],
+    'and the helper that ran goes on');
+
+# Not so with other settings.
+$httpd->configure(global => 'acme_contact admin@example.test;');
+$starts = $httpd->starts;
+kill 'USR1', $pid;
+ok(wait_for(sub { $httpd->starts > $starts }), 'other settings: a restart');
+is($httpd->pid, $pid, 'that does not end httpd');
+like($httpd->log, qr/\[acme:alert\].* acme: .*until this is right/,
     'the log says what is missing');
 like($httpd->shows('example.test')->{issuer}, qr/Pebble/,
     'and it serves the CA\'s certificate');
