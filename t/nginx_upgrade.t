@@ -83,9 +83,11 @@ is(scalar(my @all = $server->helpers('supervisor')), 1, 'one helper is left');
 
 # What comes later is the new helper's business.
 $server->reload(sites => [ @{ $server->{sites} }, { names => 'new.test' } ]);
-ok(wait_for(sub { ($server->shows('new.test')->{names} || '') eq 'new.test'
-    && $server->shows('new.test')->{issuer} =~ /Pebble/ }),
-    'a new name is obtained by the new master');
+ok(wait_for(sub {
+    my $shown = $server->shows('new.test');
+    return ($shown->{names} || '') eq 'new.test'
+        && $shown->{issuer} =~ /Pebble/;
+}), 'a new name is obtained by the new master');
 $ca->judge(2);
 
 $t->done;
