@@ -68,8 +68,14 @@ sub follow {
     $second->reload(global => 'acme_key rsa:2048;');
     ok(wait_for(sub { !alive($waiting) }), 'new settings of the follower');
     is_deeply([ $first->lock_holders ], [ $keeper ], 'leave the first alone');
+    ok(wait_for(sub { waits($second) >= 2 }), 'it waits again');
+    sleep 5;   # so long that it knows: that is another server's keeper
     my $reloads = $second->reloads;
     $first->reload(global => 'acme_key rsa:2048;');
+    ok(wait_for(sub { !alive($keeper) && $first->lock_holders }),
+        "new settings of $leads");
+    is_deeply([ $first->lock_holders ], [ $first->helper('keeper') ],
+        'do not give the store away');
     my $renewed = shown($first, $port, key => 'rsa:2048');
     ok($renewed, "$leads obtains a new certificate");
     is(shown($second, $also, key => 'rsa:2048'), $renewed,

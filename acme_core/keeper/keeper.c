@@ -29,6 +29,8 @@
 enum {
     STORE_RETRY_MS = 500,       /* another keeper has the lock */
     STORE_BROKEN_MS = 30000,    /* the operator has to mend something */
+    STORE_COURTESY_MS = 5000,   /* the lock is free: another one's turn */
+    STRANGER_HAS_IT_S = 3,      /* our server's last keeper ends sooner */
     AGENT_MESSAGES_A_TURN = 256,
     AGENT_IDLE_S = 20,          /* then one without orders is let go */
     AGENT_SILENT_S = 30 * 60,   /* then one with orders hangs: it polls */
@@ -112,6 +114,18 @@ wait_ms(struct keeper *keeper, int timeout_ms)
 }
 
 /*
+ * Another server's keeper had the store, and has just ended. That may be a
+ * reload of that server or an accident: its next keeper, which knows names
+ * that we do not, goes first.
+ */
+static bool
+lets_another_go_first(const struct keeper *keeper)
+{
+    return keeper->followed_at != 0
+        && keeper->now - keeper->followed_at >= STRANGER_HAS_IT_S;
+}
+
+/*
  * Open and lock the store, for as long as it takes: another keeper may have it
  * (a reload or upgrade is under way, or a second server shares it), or the
  * operator has to mend something. Each reason is logged once.
@@ -121,6 +135,7 @@ take_store(struct keeper *keeper)
 {
     char said[sizeof(((struct acme_error *) 0)->text)] = "";
     struct acme_error err;
+    bool polite = false;
 
     for (;;) {
         bool busy = false;
@@ -131,9 +146,19 @@ take_store(struct keeper *keeper)
         }
         if (keeper->store != NULL) {
             if (acme_store_lock(keeper->store, &err)) {
-                return true;
+                if (polite || !lets_another_go_first(keeper)) {
+                    return true;
+                }
+                polite = true;
+                acme_store_close(keeper->store);
+                keeper->store = NULL;
+                if (!wait_ms(keeper, STORE_COURTESY_MS)) {
+                    return false;
+                }
+                continue;
             }
             busy = err.sys == EWOULDBLOCK;
+            polite = polite && !busy;
         }
         if (!busy) {
             /* opened anew the next time: it may have been removed */
