@@ -139,7 +139,8 @@ sub _reserve {
 
     mkdir $locks, 0700;
     for (1 .. 1000) {
-        my $port = 12000 + int rand 18000;
+        # root's locks and those of others do not meet: ranges of their own
+        my $port = $> == 0 ? 12000 + int rand 18000 : 30000 + int rand 2000;
         open my $lock, '>>', "$locks/$port" or die "$locks/$port: $!";
         next if !flock $lock, LOCK_EX | LOCK_NB;
         my $probe = IO::Socket::INET->new(Listen => 1, ReuseAddr => 1,
