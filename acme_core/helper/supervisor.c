@@ -265,6 +265,7 @@ take_word(struct supervisor *self, char word)
     case ACME_LIFE_RELOADED:
         self->reload_by_ms = 0;
         self->loaded_ms = (long long) time(NULL) * 1000;
+        self->reloaded = self->keeper_fd < 0;  /* for the next keeper */
         answer(self, ACME_TELL_RELOAD, -1);
         break;
     case ACME_LIFE_RELOADING:

@@ -523,6 +523,9 @@ attempt_failed(struct job *job, struct keeper *keeper,
     if (getrandom(&random, sizeof(random), GRND_NONBLOCK) < 0) {
         random = (uint32_t) keeper->now;
     }
+    /* the pause first: a crash may cost the order, never the pause */
+    acme_plan_failed(&job->plan, err, job->not_after, random, keeper->now);
+    write_plan(job, keeper);
     pending_withdraw(job, keeper);
     if (is_over(job, err)) {
         pending_remove(job, keeper);
@@ -531,8 +534,6 @@ attempt_failed(struct job *job, struct keeper *keeper,
 
         (void) pending_save_order(job, keeper, &ignored);
     }
-    acme_plan_failed(&job->plan, err, job->not_after, random, keeper->now);
-    write_plan(job, keeper);
     deactivate(job, keeper);
     job->next_at = job->plan.next_attempt;
     log_failed(job, err, step);

@@ -206,7 +206,9 @@ acme_check_run(int fd, const char *pid, struct acme_error *err)
     if (ok) {
         make_check(argv, argc);
         ok = run(pid, argv, envp, verdict, &len, err)
+            /* a keeper that has ended wants it no more */
             && (send(fd, verdict, len, MSG_NOSIGNAL) == (ssize_t) len
+                || errno == EPIPE || errno == ECONNRESET
                 || acme_fail_sys(err, "handing over the verdict"));
     }
     free(argv);
