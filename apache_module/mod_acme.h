@@ -24,8 +24,8 @@ typedef struct {
 /* What a configuration asks for; it goes with the configuration. */
 typedef struct {
     struct acme_settings *settings; /* NULL without AcmeDomain */
-    apr_int64_t read_at;            /* when certificates were looked up */
-    int startable;                  /* a helper can work with them */
+    apr_int64_t read_ms;            /* when certificates were looked up */
+    const char *refused;            /* why no helper is started with them */
 } mod_acme_model_t;
 
 extern mod_acme_model_t mod_acme_model;
@@ -53,6 +53,8 @@ int mod_acme_add_cert_files(server_rec *s, apr_pool_t *p,
                             apr_array_header_t *cert_files,
                             apr_array_header_t *key_files);
 void mod_acme_close_placeholder(void);
+/* For -t, which asks for no certificates: warn of those that are damaged. */
+void mod_acme_test_certs(server_rec *s);
 
 /* The last directive of this name among these and what they contain. */
 const ap_directive_t *mod_acme_find(const ap_directive_t *node,
@@ -68,6 +70,8 @@ int mod_acme_post_config(apr_pool_t *pconf, apr_pool_t *plog,
                          apr_pool_t *ptemp, server_rec *s);
 void mod_acme_child_init(apr_pool_t *p, server_rec *s);
 int mod_acme_monitor(apr_pool_t *p, server_rec *s);
+/* From check_config: the configuration that comes has this module. */
+void mod_acme_untie_helper(void);
 
 /* The page with the proofs, or NULL. */
 const struct acme_page *mod_acme_page(void);

@@ -2,7 +2,7 @@
  * Directives -> settings. What a value may be is the core's business; the
  * file and line of an error are ours. What the machine lacks (a helper, a
  * user) is an error at a start and under -t; at a restart httpd would end of
- * it, and goes on without a helper instead.
+ * it, and goes on with the helper that it has, or without one.
  */
 
 #include "mod_acme.h"
@@ -296,23 +296,25 @@ static int add_servers(apr_pool_t *p, server_rec *s,
 }
 
 /* What depends on the machine. At a restart it must not end httpd. */
-static int check_machine(apr_pool_t *p, server_rec *s, int restart)
+static int check_machine(apr_pool_t *pconf, server_rec *s, int restart)
 {
     struct acme_settings *settings = mod_acme_model.settings;
-    warning_t warning = { p, s, settings->certs[0].where };
+    warning_t warning = { pconf, s, settings->certs[0].where };
     struct acme_error err;
+    const char *text;
 
     if (acme_settings_check(settings, &err)
         && acme_store_check_accounts(settings, warn, &warning, &err)) {
-        mod_acme_model.startable = 1;
         return 1;
     }
-    mod_acme_log(s, APLOG_ERR,
-                 apr_psprintf(p, "%s; acme_domain is in %s%s", err.text,
-                              settings->certs[0].where, !restart ? "" :
-                              "; until this is right, certificates are "
-                              "neither obtained nor renewed"));
-    return restart;
+    text = apr_psprintf(pconf, "%s; acme_domain is in %s", err.text,
+                        settings->certs[0].where);
+    if (restart) {
+        mod_acme_model.refused = text;
+        return 1;
+    }
+    mod_acme_log(s, APLOG_ERR, text);
+    return 0;
 }
 
 static int has_domain(const apr_array_header_t *servers)
@@ -339,6 +341,7 @@ int mod_acme_check_config(apr_pool_t *pconf, apr_pool_t *plog,
     struct acme_error err;
 
     (void)plog;
+    mod_acme_untie_helper();
     if (!has_domain(servers)) {
         return OK;
     }
@@ -352,13 +355,16 @@ int mod_acme_check_config(apr_pool_t *pconf, apr_pool_t *plog,
     apr_pool_cleanup_register(pconf, NULL, forget_model,
                               apr_pool_cleanup_null);
     if (!add_servers(ptemp, s, servers)
-        || !check_machine(ptemp, s, restart)) {
+        || !check_machine(pconf, s, restart)) {
         return HTTP_INTERNAL_SERVER_ERROR;
     }
-    mod_acme_model.read_at = apr_time_sec(apr_time_now());
+    mod_acme_model.read_ms = apr_time_as_msec(apr_time_now());
     if (!acme_store_assign(mod_acme_model.settings, &err)) {
         mod_acme_log(s, APLOG_ERR, err.text);
         return HTTP_INTERNAL_SERVER_ERROR;
+    }
+    if (ap_state_query(AP_SQ_RUN_MODE) == AP_SQ_RM_CONFIG_TEST) {
+        mod_acme_test_certs(s);
     }
     return OK;
 }

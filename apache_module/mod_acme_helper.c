@@ -22,7 +22,7 @@
 APLOG_USE_MODULE(acme);
 
 /* Another layout of what is retained needs another name. */
-#define RETAINED_KEY "mod_acme-1"
+#define RETAINED_KEY "mod_acme-2"
 
 enum { PAUSE_S = 10, PAUSE_MAX_S = 640, LONG_LIFE_S = 600 };
 
@@ -30,6 +30,8 @@ typedef struct {
     struct acme_helper *helper;  /* our one reference, or NULL */
     pid_t pid;                   /* of the helper; 0: its end was seen */
     apr_time_t started;          /* last, or tried to */
+    int generation;              /* of the last configuration with us */
+    apr_proc_t tied;             /* the helper, or nobody: see tie() */
 } retained_t;
 
 static retained_t *retained;
@@ -95,13 +97,33 @@ static void describe(struct acme_settings *settings, apr_pool_t *p,
     /* the core counts as nginx does, from 1, and knows no trace levels */
     settings->log_level = level < APLOG_DEBUG ? level + 1 : ACME_LOG_DEBUG;
     describe_log(settings, p, s);
-    options.read_at = mod_acme_model.read_at;
+    options.read_ms = mod_acme_model.read_ms;
     options.child = 1;
 }
 
 /* ---- the helper as a child of httpd */
 
 static void start(void);
+
+/*
+ * A configuration without this module runs no code of ours, but clears plog:
+ * after check_config, before post_config. A process that is noted there is
+ * then killed, so check_config unties the helper when the module is still
+ * wanted. No process is a child of itself: ours stands for nobody.
+ */
+static void tie(void)
+{
+    retained->tied.pid = retained->pid != 0 ? retained->pid : getpid();
+}
+
+void mod_acme_untie_helper(void)
+{
+    retained_t *kept = ap_retained_data_get(RETAINED_KEY);
+
+    if (kept != NULL) {
+        kept->tied.pid = getpid();
+    }
+}
 
 static void watch(pid_t pid, void (*maintain)(int, void *, int))
 {
@@ -130,6 +152,7 @@ static void maintain(int reason, void *data, int status)
     }
     apr_proc_other_child_unregister(data);
     retained->pid = 0;
+    tie();
     missing = 1;
     if (ap_mpm_query(AP_MPMQ_MPM_STATE, &state) != APR_SUCCESS
         || state == AP_MPMQ_STOPPING) {
@@ -168,6 +191,14 @@ static void take(struct acme_helper *helper)
     acme_helper_release(old);
 }
 
+static void go_on_with(struct acme_helper *helper)
+{
+    take(helper);
+    tie();
+    page = acme_helper_page(helper);
+    watch(retained->pid, maintain);
+}
+
 static void start(void)
 {
     struct acme_error err;
@@ -180,15 +211,10 @@ static void start(void)
     }
     missing = helper == NULL;
     if (helper == NULL) {
-        mod_acme_log(main_server, APLOG_CRIT,
-                     apr_psprintf(conf_pool, "the helper is not running, "
-                                  "certificates are neither obtained nor "
-                                  "renewed: %s", err.text));
+        mod_acme_log(main_server, APLOG_ALERT, err.text);
         return;
     }
-    take(helper);
-    page = acme_helper_page(helper);
-    watch(retained->pid, maintain);
+    go_on_with(helper);
 }
 
 /* Called every ten seconds or so. */
@@ -214,6 +240,46 @@ static void end(void)
     acme_helper_release(retained->helper);
     retained->helper = NULL;
     retained->pid = 0;
+    tie();
+}
+
+/* What is left of the helper when a configuration had no place for us. */
+static void take_stock(apr_pool_t *plog)
+{
+    int generation = ap_state_query(AP_SQ_CONFIG_GEN);
+
+    if (retained->helper != NULL
+        && generation != retained->generation + 1) {
+        /* it was killed; children of that time have its page open */
+        acme_helper_release(retained->helper);
+        retained->helper = NULL;
+        retained->pid = 0;
+    }
+    retained->generation = generation;
+    tie();
+    apr_pool_note_subprocess(plog, &retained->tied, APR_KILL_ALWAYS);
+}
+
+/* None can be started: is the one that runs right? */
+static void keep(void)
+{
+    struct acme_helper *helper = acme_helper_keep(mod_acme_model.settings,
+                                                  retained->helper);
+
+    mod_acme_log(main_server, helper != NULL ? APLOG_ERR : APLOG_ALERT,
+                 apr_pstrcat(conf_pool, mod_acme_model.refused, "; ",
+                             helper != NULL
+                                 ? "the helper that runs goes on, another "
+                                   "one could not be started"
+                                 : "the helper is not running: until this is "
+                                   "right and httpd is restarted, "
+                                   "certificates are neither obtained nor "
+                                   "renewed", NULL));
+    if (helper == NULL) {
+        end();
+        return;
+    }
+    go_on_with(helper);
 }
 
 /* The configuration ends: at a restart another one follows soon. */
@@ -231,7 +297,6 @@ static apr_status_t leave(void *data)
 int mod_acme_post_config(apr_pool_t *pconf, apr_pool_t *plog,
                          apr_pool_t *ptemp, server_rec *s)
 {
-    (void)plog;
     mod_acme_close_placeholder();
     if (ap_state_query(AP_SQ_MAIN_STATE) == AP_SQ_MS_CREATE_PRE_CONFIG) {
         return OK;
@@ -243,14 +308,20 @@ int mod_acme_post_config(apr_pool_t *pconf, apr_pool_t *plog,
     main_server = s;
     conf_pool = pconf;
     parent = getpid();
+    take_stock(plog);
     apr_pool_cleanup_register(pconf, NULL, leave, apr_pool_cleanup_null);
 
-    if (mod_acme_model.settings == NULL || !mod_acme_model.startable) {
+    if (mod_acme_model.settings == NULL) {
         end();
         return OK;
     }
     describe(mod_acme_model.settings, ptemp, s);
-    start();
+    if (mod_acme_model.refused != NULL) {
+        keep();
+    }
+    else {
+        start();
+    }
     return OK;
 }
 

@@ -147,6 +147,24 @@ static void warn(void *ctx, const char *text)
     mod_acme_log(ctx, APLOG_WARNING, text);
 }
 
+void mod_acme_test_certs(server_rec *s)
+{
+    struct acme_settings *settings = mod_acme_model.settings;
+    struct acme_serve_cert live;
+    struct acme_error err;
+    apr_size_t i;
+
+    for (i = 0; i < settings->cert_count; i++) {
+        if (!acme_serve_cert(settings, &settings->certs[i],
+                             apr_time_sec(apr_time_now()), warn, s, &live,
+                             &err)) {
+            mod_acme_log(s, APLOG_WARNING, err.text);
+            continue;
+        }
+        acme_serve_cert_free(&live);
+    }
+}
+
 /*
  * In place of what was inherited. mod_ssl forgets an inherited
  * SSLCertificateChainFile only when it finds more files than there were

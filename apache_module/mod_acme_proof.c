@@ -20,6 +20,10 @@ static int send_proof(request_rec *r, const char *text, apr_size_t len)
     ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, r,
                   "acme: http-01 challenge answered");
 
+    /* httpd ends a connection after an answer that is made this early */
+    if (c->master == NULL) {
+        c->keepalive = AP_CONN_CLOSE;
+    }
     ap_set_content_type(r, "application/octet-stream");
     ap_set_content_length(r, (apr_off_t)len);
 

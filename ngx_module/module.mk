@@ -32,7 +32,7 @@ $(MODULE): $(MODULE_SOURCES) $(MODULE_FOR)
 	@$(MAKE) -s -f $(MODULE_BUILD)/Makefile -C $(NGINX_DEV) modules \
 		>$(MODULE_BUILD)/make.log 2>&1 || \
 		{ cat $(MODULE_BUILD)/make.log; exit 1; }
-	@cp $(MODULE_BUILD)/ngx_http_acme_domain_module.so $@
+	@install -m 644 $(MODULE_BUILD)/ngx_http_acme_domain_module.so $@
 
 # A release has ./configure, a checkout of the repository auto/configure.
 module-static:

@@ -17,7 +17,7 @@
 
 typedef struct {
     struct acme_settings    *settings;  /* NULL without acme_domain */
-    time_t                   read_at;   /* when certificates were looked up */
+    int64_t                  read_ms;   /* when certificates were looked up */
     struct acme_helper      *helper;    /* NULL when not started */
 } ngx_http_acme_domain_main_conf_t;
 

@@ -177,6 +177,7 @@ static ngx_int_t
 ngx_http_acme_domain_build(ngx_conf_t *cf,
     ngx_http_acme_domain_main_conf_t *amcf, const struct acme_scope *global)
 {
+    ngx_time_t                  *now;
     ngx_uint_t                   i, *certs;
     const char                  *where;
     ngx_core_conf_t             *ccf;
@@ -234,7 +235,8 @@ ngx_http_acme_domain_build(ngx_conf_t *cf,
         return NGX_ERROR;
     }
 
-    amcf->read_at = ngx_time();
+    now = ngx_timeofday();
+    amcf->read_ms = (int64_t) now->sec * 1000 + now->msec;
 
     if (!acme_store_assign(settings, &err)) {
         ngx_log_error(NGX_LOG_EMERG, cf->log, 0, "acme: %s", err.text);

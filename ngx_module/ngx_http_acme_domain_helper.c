@@ -61,17 +61,20 @@ ngx_http_acme_domain_init_module(ngx_cycle_t *cycle)
         return NGX_OK;
     }
 
+    if (running != NULL && acme_helper_has_ended(running)) {
+        ngx_log_error(NGX_LOG_WARN, cycle->log, 0,
+                      "acme: the helper had ended: a new one is started");
+    }
+
     ngx_http_acme_domain_describe(cycle, amcf->settings, &fd);
 
     options.log_fd = fd;
-    options.read_at = amcf->read_at;
+    options.read_ms = amcf->read_ms;
     options.child = 0;
 
     amcf->helper = acme_helper_start(amcf->settings, running, &options, &err);
     if (amcf->helper == NULL) {
-        ngx_log_error(NGX_LOG_ALERT, cycle->log, 0,
-                      "acme: the helper is not running, certificates are "
-                      "neither obtained nor renewed: %s", err.text);
+        ngx_log_error(NGX_LOG_ALERT, cycle->log, 0, "acme: %s", err.text);
         return NGX_OK;
     }
 

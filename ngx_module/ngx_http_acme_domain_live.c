@@ -81,6 +81,11 @@ ngx_http_acme_domain_set_certificate(ngx_conf_t *cf,
 
     sscf = cscf->ctx->srv_conf[ngx_http_ssl_module.ctx_index];
 
+    if (live.placeholder) {
+        /* nobody can vouch for it: nginx would log all of it to say so */
+        sscf->stapling = 0;
+    }
+
     rc = NGX_ERROR;
 
     if (ngx_http_acme_domain_set(cf, &sscf->certificates, prefix, chain)

@@ -2,7 +2,8 @@
 
 # Tests for a configuration that is broken on disk when a certificate lands: the
 # server runs on, the log says what to look for, and once it is mended the
-# certificate is served without anybody asking.
+# certificate is served without anybody asking. nginx refuses such a reload;
+# httpd would end of it, so the keeper has it check its configuration first.
 
 use strict;
 use warnings;
@@ -12,17 +13,13 @@ use lib "$FindBin::Bin/lib";
 use ACME::Test;
 
 my $t = ACME::Test->new;
+my $kind = ACME::Test::kind();
+my %in_vain = (nginx => qr/\[emerg\].*no_such_directive/,
+    httpd => qr/\[acme:error\] .*is not reloaded, because its configuration on disk does not pass -t \(.*: Invalid command 'no_such_directive', /);
 my $ca = $t->pebble(reject => 0);
 my $proxy = $t->proxy(ca => $ca, hold => 1);
-my $server = $t->server(ca => $proxy, servers => <<'END')->start;
-    server {
-        listen 127.0.0.1:%HTTP%;
-        listen 127.0.0.1:%HTTPS% ssl;
-        server_name example.test;
-        acme_domain;
-        return 204;
-    }
-END
+my $server = $t->server(ca => $proxy,
+    sites => [ { names => 'example.test', status => 204 } ])->start;
 
 ok(wait_for(sub { $proxy->held }), 'an order waits for validation');
 my $master = $server->running;
@@ -31,7 +28,7 @@ my @helpers = map { $server->helper($_) } qw(supervisor keeper);
 $server->configure(global => 'no_such_directive;');
 isnt(($server->check)[0], 0, 'the configuration does not pass -t');
 $proxy->release;
-ok(wait_for(sub { $server->log =~ /\[emerg\].*no_such_directive/ }),
+ok(wait_for(sub { $server->log =~ $in_vain{$kind} }),
     'the certificate lands and a reload is asked for in vain');
 is($server->running, $master, 'the server runs on');
 like($server->get('/', 'example.test'), qr/^HTTP\S+ 204/, 'and answers');
@@ -44,11 +41,14 @@ is_deeply([ map { $server->helper($_) } qw(supervisor keeper) ], \@helpers,
 # Mended, but nobody reloads: the keeper asks again.
 $server->configure(global => '');
 ok($server->issued('example.test'), 'mended: the certificate is served');
-like($server->acme_log, qr/\[error\] .*the server did not reload when asked: new certificates are not served yet; hint: the configuration on disk may not pass -t/,
+my %words = (nginx => qr/the server did not reload when asked: new certificates are not served yet; hint: the configuration on disk may not pass -t/,
+    httpd => qr/does not pass -t \(.*no_such_directive.*\): new certificates are not served yet/);
+like($server->acme_log, qr/\[error\] .*$words{$kind}/,
     'the log said what to look for');
 is_deeply([ map { $server->helper($_) } qw(supervisor keeper) ], \@helpers,
     'still the same helper');
-is($server->reloads, 2, 'two reloads were asked for');
+is($server->reloads, $kind eq 'nginx' ? 2 : 1,
+    'no more reloads were asked for than that');
 $ca->judge(1);
 
 $t->done;

@@ -12,15 +12,9 @@ use ACME::Test;
 
 my $t = ACME::Test->new;
 my $ca = $t->pebble(start => 0);
-my $server = $t->server(ca => $ca, servers => <<'END')->start;
-    server {
-        listen 127.0.0.1:%HTTP%;
-        listen 127.0.0.1:%HTTPS% ssl;
-        server_name example.test;
-        acme_domain;
-        return 301 https://$host$request_uri;
-    }
-END
+my $server = $t->server(ca => $ca, sites => [
+    { names => 'example.test', redirect => 1 },
+])->start;
 
 like($server->shows('example.test')->{issuer}, qr/ACME placeholder/,
     'a placeholder is served');
@@ -38,14 +32,14 @@ my $plan = $server->plan('example.test');
 is($plan->{failures}, 1, 'the failure is on disk');
 like($line, qr/\Q$plan->{next_attempt}\E$/, 'with the time of the next one');
 
-# The CA has been down for long: the next attempt is tomorrow. That nginx is
-# started again changes nothing.
+# The CA has been down for long: the next attempt is tomorrow. That the server
+# is started again changes nothing.
 $server->stop_all;
 $server->plan('example.test', failures => 5,
     next_attempt => '2099-01-01T00:00:00Z');
 $ca->start;
 $server->start;
-ok($server->idle, 'nginx starts again');
+ok($server->idle, 'the server starts again');
 is($ca->accounts + $ca->orders, 0, 'a restart does not shorten the wait');
 
 # The operator reloads: now is a good time.

@@ -1,7 +1,7 @@
 #!/usr/bin/perl
 
-# Tests for a CA that demands an external account binding: none can be sent,
-# and the operator is told so in clear words.
+# Tests for a CA that demands an external account binding when none is
+# given: the operator is told so in clear words.
 
 use strict;
 use warnings;
@@ -12,20 +12,10 @@ use ACME::Test;
 
 my $t = ACME::Test->new;
 my $ca = $t->pebble(eab => 1);
-my $server = $t->server(ca => $ca, servers => <<'END')->start;
-    server {
-        listen 127.0.0.1:%HTTP%;
-        listen 127.0.0.1:%HTTPS% ssl;
-        server_name a.test;
-        acme_domain;
-    }
-    server {
-        listen 127.0.0.1:%HTTP%;
-        listen 127.0.0.1:%HTTPS% ssl;
-        server_name b.test;
-        acme_domain;
-    }
-END
+my $server = $t->server(ca => $ca, sites => [
+    { names => 'a.test' },
+    { names => 'b.test' },
+])->start;
 
 for my $name (qw(a.test b.test)) {
     my $line = $server->says(qr/\Q$name\E: .*attempt 1 failed/);

@@ -12,26 +12,11 @@ use ACME::Test;
 
 my $t = ACME::Test->new;
 my $ca = $t->pebble(block => ['blocked.test']);
-my $server = $t->server(ca => $ca, servers => <<'END')->start;
-    server {
-        listen 127.0.0.1:%HTTP%;
-        listen 127.0.0.1:%HTTPS% ssl;
-        server_name good.test;
-        acme_domain;
-    }
-    server {
-        listen 127.0.0.1:%HTTP%;
-        listen 127.0.0.1:%HTTPS% ssl;
-        server_name blocked.test;
-        acme_domain;
-    }
-    server {
-        listen 127.0.0.1:%HTTP%;
-        listen 127.0.0.1:%HTTPS% ssl;
-        server_name fine.test sub.blocked.test;
-        acme_domain;
-    }
-END
+my $server = $t->server(ca => $ca, sites => [
+    { names => 'good.test' },
+    { names => 'blocked.test' },
+    { names => 'fine.test sub.blocked.test' },
+])->start;
 
 ok($server->issued('good.test'), 'the good name is issued');
 

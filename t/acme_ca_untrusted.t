@@ -14,14 +14,6 @@ my $t = ACME::Test->new;
 my $ca = $t->pebble;
 my $proxy = $t->proxy(ca => $ca);
 $t->certificate('stranger');
-my $servers = <<'END';
-    server {
-        listen 127.0.0.1:%HTTP%;
-        listen 127.0.0.1:%HTTPS% ssl;
-        server_name example.test;
-        acme_domain;
-    }
-END
 my $acme = <<'END';
     acme_accept_terms on;
     acme_ca %CA%;
@@ -30,8 +22,8 @@ my $acme = <<'END';
 END
 
 # The system's roots do not know it.
-my $server = $t->server(ca => $proxy, acme => $acme, servers => $servers);
-$server->start;
+my $server = $t->server(ca => $proxy, acme => $acme,
+    sites => [ { names => 'example.test' } ])->start;
 my $line = $server->says(qr/example\.test: .*attempt 1 failed/);
 like($line, qr/\[error\] .*directory: the CA could not be reached: SSL certificate problem/,
     'the error says that the certificate is the problem');

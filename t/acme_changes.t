@@ -13,14 +13,14 @@ use ACME::Test;
 
 my $t = ACME::Test->new;
 my $ca = $t->pebble;
-my $server = $t->server(ca => $ca, servers => server('one.test two.test'));
-$server->start;
+my $server = $t->server(ca => $ca,
+    sites => [ { names => 'one.test two.test' } ])->start;
 my $first = $server->issued('one.test');
 is($first->{names}, 'one.test two.test', 'a certificate for two names');
 
 # A name more, and the CA is slow.
 $t->dns_address('three.test', '127.0.0.9');
-$server->reload(servers => server('one.test two.test three.test'));
+$server->reload(sites => [ { names => 'one.test two.test three.test' } ]);
 ok($server->says(qr/ one\.test: .*validation of three\.test failed/),
     'a name that cannot be validated is added');
 my $line = $server->says(qr/ one\.test: .*attempt 1 failed/);
@@ -39,7 +39,7 @@ is($ca->orders, 3, 'one more order');
 is($server->lives, 1, 'in the same folder');
 
 # A name less.
-$server->reload(servers => server('one.test two.test'));
+$server->reload(sites => [ { names => 'one.test two.test' } ]);
 ok($server->idle, 'a name removed');
 is($ca->orders, 3, 'a name removed: no order');
 is($server->shows('two.test')->{fingerprint}, $second->{fingerprint},
@@ -58,24 +58,12 @@ for my $type (qw(rsa:2048 ecdsa:384)) {
 
 # A second server with the same names shares it.
 my $orders = $ca->orders;
-$server->reload(servers => server('one.test two.test')
-    . '    server { listen 127.0.0.1:%SECOND% ssl; '
-    . 'server_name other.test; acme_domain one.test two.test; }');
+$server->reload(sites => [ { names => 'one.test two.test' },
+    { names => 'other.test', domain => 'one.test two.test', plain => [],
+        tls => ['second'] } ]);
 is(wait_for(sub { $server->shows('one.test', $t->port('second'))
     ->{fingerprint} }), $shown->{fingerprint}, 'a second server shares it');
 sleep 2;
 is($ca->orders, $orders, 'and orders nothing');
 
 $t->done;
-
-sub server {
-    my ($names) = @_;
-    return <<"END";
-    server {
-        listen 127.0.0.1:%HTTP%;
-        listen 127.0.0.1:%HTTPS% ssl;
-        server_name $names;
-        acme_domain;
-    }
-END
-}

@@ -10,24 +10,58 @@ use lib "$FindBin::Bin/lib";
 use ACME::Test;
 
 my $t = ACME::Test->new;
-my $server = $t->server(acme => '', servers => '');
+my $server = $t->server(acme => '');
 my $terms = 'acme_accept_terms on;';
-my $tls = 'listen 127.0.0.1:%HTTPS% ssl;';
+
+# What the servers say each in their own way.
+my %own = (
+    nginx => {
+        level => qr/emerg/,
+        static => qr/"ssl_certificate" and "acme_domain" are in one server block: drop the "ssl_certificate"/,
+        cert => "ssl_certificate %TMP%/static.pem;\n"
+            . "ssl_certificate_key %TMP%/static.key;\n",
+        domain => "acme_domain;\n",
+        place => qr/"acme_domain" directive is not allowed here/,
+        global => qr/"acme_contact" directive is not allowed here/,
+        plain => qr/without "listen \.\.\. ssl"/,
+    },
+    httpd => {
+        level => qr/emerg|error/,
+        static => qr/SSLCertificateFile(?= in \S+:\d+ and acme_domain in \S+:\d+ are in one section: drop the SSLCertificateFile line)/,
+        cert => "SSLCertificateFile %TMP%/static.pem\n"
+            . "SSLCertificateKeyFile %TMP%/static.key\n",
+        domain => "AcmeDomain\n",
+        place => qr/acme_domain not allowed/,
+        global => qr/acme_contact cannot occur within <VirtualHost> section/,
+        plain => qr/without "SSLEngine on"/,
+    },
+);
+my $kind = ACME::Test::kind();
+my $own = $own{$kind};
+
+# A site's only listener has TLS, when it says nothing else.
+sub sites { return [ map { { plain => [], %$_ } } grep { $_ } @_ ] }
 
 $t->certificate('static');
 spew($t->path('empty.pem'), "nothing\n");
 
-# what, http lines, server lines, words of the error
+# what, lines of ours, the site, words of the error
 my @bad = (
-    [ 'no consent', '', "$tls server_name a.test; acme_domain;",
-        qr/acme_domain needs "acme_accept_terms on;".*terms of service/ ],
+    [ 'no consent', '', { names => 'a.test' },
+        qr/acme_domain needs "acme_accept_terms on;?".*terms of service/ ],
     [ 'consent off', 'acme_accept_terms off;',
-        "$tls server_name a.test; acme_domain;", qr/acme_accept_terms on;/ ],
+        { names => 'a.test' }, qr/acme_accept_terms on;?"/ ],
     [ 'consent misspelt', 'acme_accept_terms yes;', '',
         qr/acme_accept_terms: invalid value "yes", allowed are on, off/ ],
     [ 'twice', "$terms $terms", '', qr/"acme_accept_terms" is duplicate/ ],
     [ 'no argument', 'acme_key;', '',
         qr/invalid number of arguments in "acme_key", its form is: acme_key type/ ],
+    [ 'too many arguments', $terms,
+        { domain => join ' ', map { "n$_.test" } 1 .. 101 },
+        qr/its form is: acme_domain \[name \.\.\.\], at most 100 arguments/ ],
+    [ 'too many names', $terms,
+        { names => join ' ', map { "n$_.test" } 1 .. 101 },
+        qr/more than 100 names in one certificate/ ],
     [ 'key misspelt', 'acme_key ecdsa:265;', '',
         qr/invalid value "ecdsa:265", allowed are ecdsa:256, .*did you mean "ecdsa:256"\?/ ],
     [ 'CA misspelt', 'acme_ca letsencrypt-stagin;', '',
@@ -45,33 +79,31 @@ my @bad = (
         qr/acme_reload: invalid value "delay=1h"/ ],
     [ 'user root', 'acme_user root;', '', qr/must not be root/ ],
     [ 'unknown user', "$terms acme_user no-such-user;",
-        "$tls server_name a.test; acme_domain;",
+        { names => 'a.test' },
         qr/acme_user: there is no user "no-such-user"/, 'root' ],
     [ 'trust missing', "$terms acme_ca_certificate /nonexistent.pem;",
-        "$tls server_name a.test; acme_domain;",
+        { names => 'a.test' },
         qr{acme_ca_certificate "/nonexistent.pem": No such file} ],
     [ 'trust empty', "$terms acme_ca_certificate %TMP%/empty.pem;",
-        "$tls server_name a.test; acme_domain;",
+        { names => 'a.test' },
         qr/holds no certificate in PEM form/ ],
-    [ 'beside ssl_certificate', $terms, "$tls server_name a.test; "
-        . 'ssl_certificate %TMP%/static.pem; '
-        . 'ssl_certificate_key %TMP%/static.key; acme_domain;',
-        qr/"ssl_certificate" and "acme_domain" are in one server block: drop the "ssl_certificate"/ ],
-    [ 'beside ssl_certificate, the other order', $terms,
-        "acme_domain; $tls server_name a.test; "
-        . 'ssl_certificate %TMP%/static.pem; '
-        . 'ssl_certificate_key %TMP%/static.key;',
-        qr/drop the "ssl_certificate"/ ],
-    [ 'no name', $terms, "$tls acme_domain;",
+    [ 'beside a certificate file', $terms,
+        { names => 'a.test', cert => 'static' }, $own->{static} ],
+    [ 'beside a certificate file, the other order', $terms,
+        { names => 'a.test', domain => undef,
+            $kind => "$own->{cert}$own->{domain}" }, $own->{static} ],
+    [ 'no name', $terms, {}, qr/finds no name for the certificate/ ],
+    [ 'only patterns', $terms, { nginx => 'server_name ~^(.+)\.test$;',
+            httpd => 'ServerAlias *.a.test' },
         qr/finds no name for the certificate/ ],
-    [ 'only a regular expression', $terms,
-        "$tls server_name ~^(.+)\\.test\$; acme_domain;",
-        qr/finds no name for the certificate/ ],
-    [ 'in the wrong place', 'acme_domain;', '',
-        qr/"acme_domain" directive is not allowed here/ ],
-    [ 'a global one in a server', '', 'acme_contact a@b.test;',
-        qr/"acme_contact" directive is not allowed here/ ],
-    (map { [ "name $_->[0]", $terms, "$tls acme_domain $_->[0];", $_->[1] ] }
+    [ 'in the wrong place', $terms, { names => 'a.test',
+            nginx => 'location / { acme_domain; }',
+            httpd => "<Location />\nAcmeDomain\n</Location>" },
+        $own->{place} ],
+    [ 'a global one in a server', '',
+        { domain => undef, acme => 'acme_contact a@b.test;' },
+        $own->{global} ],
+    (map { [ "name $_->[0]", $terms, { domain => $_->[0] }, $_->[1] ] }
         [ 'localhost', qr/"localhost" cannot be in a certificate: it is for private use/ ],
         [ 'printer.local', qr/for private use/ ],
         [ '"*.a.test"', qr/a wildcard needs the dns-01 challenge/ ],
@@ -87,15 +119,18 @@ my @bad = (
         [ ('x' x 64) . '.test', qr/longer than 63 bytes/ ]),
 );
 
+# httpd has a main server, which may have a certificate, too.
+push @bad, [ 'at the top level', 'acme_domain;', undef, $own->{place} ]
+    if $kind eq 'nginx';
+
 for my $case (@bad) {
-    my ($what, $http, $lines, $words, $need) = @$case;
+    my ($what, $lines, $site, $words, $need) = @$case;
   SKIP: {
         skip 'not root', 2 if ($need || '') eq 'root' && $> != 0;
-        $server->configure(global => $http,
-            servers => $lines ? "server { $lines }" : '');
+        $server->configure(global => $lines, sites => sites($site));
         my ($status, $text) = $server->check;
         isnt($status, 0, "$what: refused");
-        like($text, qr/\[emerg\].*$words.*server\.conf:\d+/,
+        like($text, qr/\[(?:$own->{level})\].*$words.*server\.conf:\d+/,
             "$what: with words and place");
     }
 }
@@ -103,40 +138,53 @@ for my $case (@bad) {
 # A helper that is not there.
 my $helper = $server->{helper};
 $server->configure(helper => '/nonexistent/helper', global => $terms,
-    servers => "server { $tls server_name a.test; acme_domain; }");
+    sites => sites({ names => 'a.test' }));
 my ($status, $text) = $server->check;
 isnt($status, 0, 'a missing helper is refused');
 like($text, qr{acme_helper "/nonexistent/helper": No such file}, 'by name');
 
 # What is allowed, with its warnings.
+my @names = ('_', '*.c.test', 'localhost', $kind eq 'nginx' ? ('~^b', '') : ());
 my @good = (
     [ 'names left out', $terms,
-        "$tls server_name a.test ~^b \"\" _ *.c.test localhost; acme_domain;",
+        { names => join(' ', 'a.test', map { $_ eq '' ? '""' : $_ } @names) },
         map { qr/\[warn\].*leaves out .*"\Q$_\E" cannot be .*server\.conf:\d+/ }
-            '~^b', '', '_', '*.c.test', 'localhost' ],
+            @names ],
     [ 'no TLS listener', $terms,
-        'listen 127.0.0.1:%HTTP%; server_name a.test; acme_domain;',
-        qr/\[warn\].*without "listen \.\.\. ssl".*server\.conf:\d+/ ],
-    [ 'inherited ssl_certificate', "$terms ssl_certificate %TMP%/static.pem;"
-        . 'ssl_certificate_key %TMP%/static.key;',
-        "$tls server_name a.test; acme_domain;" ],
+        { names => 'a.test', plain => ['http'], tls => [] },
+        qr/\[warn\].*$own->{plain}.*server\.conf:\d+/ ],
     [ 'everything', "$terms acme_ca letsencrypt-staging; acme_key rsa:4096;"
         . 'acme_contact a@b.test mailto:c@d.test; acme_user nobody;'
         . 'acme_port_map 80:8080 443:8443; acme_reload graceful delay=2m;'
         . 'acme_ca_certificate static.pem;',
-        "$tls acme_domain a.test b.test; acme_key ecdsa:384;"
-        . 'acme_ca https://127.0.0.1:1/dir;' ],
-    [ 'off', 'acme_reload off;', '' ],
+        { domain => 'a.test b.test', acme => 'acme_key ecdsa:384;'
+            . 'acme_ca https://127.0.0.1:1/dir;' } ],
+    [ 'off', 'acme_reload off;' ],
+    [ 'flags in any case', 'acme_accept_terms On; acme_reload OFF;',
+        { names => 'a.test' } ],
 );
 
 for my $case (@good) {
-    my ($what, $http, $lines, @words) = @$case;
-    $server->configure(helper => $helper, global => $http,
-        servers => $lines ? "server { $lines }" : '');
+    my ($what, $lines, $site, @words) = @$case;
+    $server->configure(helper => $helper, global => $lines,
+        sites => sites($site));
     ($status, $text) = $server->check;
     is($status, 0, "$what: accepted") or diag($text);
     like($text, $_, "$what: warned") for @words;
 }
+
+$server->configure(global => $terms, sites => sites({ names => 'a.test' }),
+    $kind => $own->{cert});
+($status, $text) = $server->check;
+is($status, 0, 'a certificate file of the level above: accepted');
+
+# A placeholder cannot be stapled: nginx would warn, with the whole of it.
+$server->configure(modules => ['socache_shmcb'],
+    nginx => 'ssl_stapling on; resolver 127.0.0.1;',
+    httpd => "SSLUseStapling on\nSSLStaplingCache shmcb:%TMP%/stapling");
+($status, $text) = $server->check;
+is($status, 0, 'stapling: accepted') or diag($text);
+unlike($text, qr/stapling|BEGIN/i, 'without a word on the placeholder');
 
 ok(!-e $server->state_path, 'nothing of all this wrote into the state path');
 ok(!$server->helpers, 'or started a helper');

@@ -36,7 +36,7 @@ spew($t->path('helper'), <<"END");
 #!/bin/bash
 export ACME_CRASH=$plan LD_PRELOAD=$shim
 export ASAN_OPTIONS="\$ASAN_OPTIONS:verify_asan_link_order=0"
-exec -a 'acme-helper: supervisor' $helper
+exec -a 'acme-helper: supervisor' $helper "\$@"
 END
 chmod 0755, $t->path('helper');
 
@@ -90,14 +90,8 @@ sub issue {
 
     write_plan($role, $step);
     my $server = $t->server(ca => $ca, helper => $t->path('helper'),
-        state => "state-$name", servers => <<'END')->start;
-    server {
-        listen 127.0.0.1:%HTTP%;
-        listen 127.0.0.1:%HTTPS% ssl;
-        server_name example.test;
-        acme_domain;
-    }
-END
+        state => "state-$name",
+        sites => [ { names => 'example.test' } ])->start;
     wait_for(sub {
         $pairs{ $server->live_pair('example.test') } = 1;
         $server->signal('reload') if !$server->helpers('supervisor');
@@ -113,7 +107,7 @@ END
     my $state = read_plan();
     if ($step) {
         my $call = $state->{calls}[$step - 1] || 'never reached';
-        diag(sprintf '%s: %s, %.1f s', $name, $call, seconds() - $begin);
+        note(sprintf '%s: %s, %.1f s', $name, $call, seconds() - $begin);
     }
     my $orders = $ca->orders - $before{orders};
     my $unknown = $step && $state->{orders_at_death} == 1;

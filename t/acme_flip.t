@@ -16,14 +16,8 @@ use Time::HiRes qw(sleep);
 my $times = $ENV{ACME_FLIP_TESTS} || 200;
 my $t = ACME::Test->new;
 my $ca = $t->pebble;
-my $server = $t->server(ca => $ca, servers => <<'END')->start;
-    server {
-        listen 127.0.0.1:%HTTP%;
-        listen 127.0.0.1:%HTTPS% ssl;
-        server_name example.test;
-        acme_domain;
-    }
-END
+my $server = $t->server(ca => $ca,
+    sites => [ { names => 'example.test' } ])->start;
 my %known = ($server->issued('example.test')->{fingerprint} => 1);
 ok(%known, 'a certificate is served: generation 1');
 
@@ -35,9 +29,7 @@ rename $t->path('example.test.pem'), "$certs/2/fullchain.pem" or die $!;
 rename $t->path('example.test.key'), "$certs/2/privkey.pem" or die $!;
 spew("$certs/2/meta.json", slurp("$certs/1/meta.json"));
 flip(2);
-my $reloads = $server->reloads;
-$server->signal('reload');
-wait_for(sub { $server->reloads > $reloads });
+$server->reload;
 $known{ wait_for(sub {
     my $shown = $server->shows('example.test')->{fingerprint};
     return $shown && !$known{$shown} && $shown;
@@ -60,13 +52,11 @@ for my $n (1 .. $times) {
     my ($status, $text) = $server->check;
     push @failed, $text if $status != 0 || $text =~ /acme:/;
 }
-is_deeply(\@failed, [], "nginx -t passes $times times, without a warning");
+is_deeply(\@failed, [], "-t passes $times times, without a warning");
 
 my %shown;
 for my $n (1 .. 50) {
-    my $before = $server->reloads;
-    $server->signal('reload') or push @failed, "reload $n";
-    wait_for(sub { $server->reloads > $before });
+    eval { $server->reload; 1 } or push @failed, "reload $n: $@";
     my $shown = $server->shows('example.test');
     $shown{ $shown->{fingerprint} || 'no handshake' }++;
 }
@@ -76,8 +66,10 @@ is_deeply([ grep { !$known{$_} } keys %shown ], [],
 is($server->live_pair('example.test'), 'whole', 'the live pair is whole');
 
 my $said = substr $server->log, $log;
-unlike($said, qr/\[(?:warn|error|crit|alert|emerg)\]/,
-    'the log has no complaint');
+# mod_ssl warns of its build, its session cache and of our own certificate
+my @complaints = grep { /[\[:](?:warn|error|crit|alert|emerg)\]/
+    && !/AH01882|AH01873|AH01906/ } split /\n/, $said;
+is_deeply(\@complaints, [], 'the log has no complaint');
 ok(alive($flipper), 'the link was flipped all the time');
 $t->stop_child($flipper);
 cmp_ok((() = slurp($t->path('flipper.log')) =~ /flips/g) * 100, '>', $times,

@@ -14,19 +14,14 @@ use ACME::Test;
 use File::Copy qw(copy);
 
 my $t = ACME::Test->new;
+my $kind = ACME::Test::kind();
 my $ca = $t->pebble(reject => 0);
 my $proxy = $t->proxy(ca => $ca, hold => 1);
 my $original = $ENV{ACME_HELPER} || "$ACME::Test::root/build/acme-helper";
 my $helper = $t->path('acme-helper');
 put_helper();
-my $server = $t->server(ca => $proxy, helper => $helper, servers => <<'END');
-    server {
-        listen 127.0.0.1:%HTTP%;
-        listen 127.0.0.1:%HTTPS% ssl;
-        server_name example.test;
-        acme_domain;
-    }
-END
+my $server = $t->server(ca => $proxy, helper => $helper,
+    sites => [ { names => 'example.test' } ]);
 $server->start;
 ok(wait_for(sub { $proxy->held }), 'an order waits for validation');
 my ($supervisor, $keeper, $agent) =
@@ -48,9 +43,11 @@ is($ca->orders, 1, 'and go on with the order');
 # Taken away altogether.
 unlink $helper;
 isnt(($server->check)[0], 0, 'without a helper on disk -t fails');
-kill 'HUP', $server->running;
-ok(wait_for(sub { $server->log =~ /\[emerg\].*acme_helper "\Q$helper\E"/ }),
-    'and a reload does nothing');
+kill $kind eq 'nginx' ? 'HUP' : 'USR1', $server->running;
+my $level = $kind eq 'nginx' ? 'emerg' : 'error';
+ok(wait_for(sub { $server->in_nginx_words($server->log)
+    =~ /\[$level\].*acme_helper "\Q$helper\E"/ }),
+    'and a reload does nothing to it');
 is($server->helper('supervisor'), $supervisor, 'the helper lives');
 put_helper();
 

@@ -13,15 +13,9 @@ use ACME::Test;
 my $t = ACME::Test->new;
 my $ca = $t->pebble(reject => 0);
 my $proxy = $t->proxy(ca => $ca, hold => 1);
-my $server = $t->server(ca => $proxy, servers => <<'END')->start;
-    server {
-        listen 127.0.0.1:%HTTP%;
-        listen 127.0.0.1:%HTTPS% ssl;
-        server_name example.test www.example.test;
-        acme_domain;
-        return 301 https://$host$request_uri;
-    }
-END
+my $server = $t->server(ca => $proxy, sites => [
+    { names => 'example.test www.example.test', redirect => 1 },
+])->start;
 
 ok(wait_for(sub { $proxy->held >= 2 }), 'an order waits for validation');
 my @tokens = $proxy->tokens;
@@ -49,29 +43,18 @@ ok($server->issued('example.test'), 'the order is finished');
 ok(wait_for(sub { $server->reloads == 1 }), 'by one reload');
 $ca->judge(1);
 
-# The agent is no more needed; when it comes again it has nothing to ask.
+# The agent is no more needed: it goes, and nothing is to be asked again.
 my $connections = $proxy->connections;
-if (my ($agent) = $server->helpers('agent')) {
-    kill 'KILL', $agent;
-    ok(wait_for(sub { !alive($agent) }), 'idle: the agent is killed');
-}
-$server->signal('reload');
-ok(wait_for(sub { $server->reloads == 2 }), 'a reload');
+ok(wait_for(sub { !$server->helpers('agent') }), 'idle: the agent goes');
+$server->reload;
+is($server->reloads, 2, 'a reload');
 ok($server->issued('example.test'), 'the certificate is served');
 is($server->helper('keeper'), $keeper, 'the keeper stays');
 is($proxy->connections, $connections, 'the CA is not called');
 $ca->judge(1);
 
 # A new name: there is an agent again.
-$server->configure(servers => $server->{servers} . <<'END');
-    server {
-        listen 127.0.0.1:%HTTP%;
-        listen 127.0.0.1:%HTTPS% ssl;
-        server_name new.test;
-        acme_domain;
-    }
-END
-$server->signal('reload');
+$server->reload(sites => [ @{ $server->{sites} }, { names => 'new.test' } ]);
 ok(wait_for(sub { $server->issued('new.test')->{names} eq 'new.test' }),
     'a certificate for a new name is obtained');
 $ca->judge(2);

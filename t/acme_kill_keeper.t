@@ -13,15 +13,9 @@ use ACME::Test;
 my $t = ACME::Test->new;
 my $ca = $t->pebble(reject => 0);
 my $proxy = $t->proxy(ca => $ca, hold => 1);
-my $server = $t->server(ca => $proxy, servers => <<'END')->start;
-    server {
-        listen 127.0.0.1:%HTTP%;
-        listen 127.0.0.1:%HTTPS% ssl;
-        server_name example.test www.example.test;
-        acme_domain;
-        return 301 https://$host$request_uri;
-    }
-END
+my $server = $t->server(ca => $proxy, sites => [
+    { names => 'example.test www.example.test', redirect => 1 },
+])->start;
 
 ok(wait_for(sub { $proxy->held >= 2 }), 'an order waits for validation');
 my @tokens = $proxy->tokens;
@@ -57,14 +51,16 @@ my $next = $server->helper('keeper', $keeper);
 ok($next, 'idle: the keeper comes back');
 ok(wait_for(sub { join(' ', $server->lock_holders) eq $next }),
     'and has the store');
-$server->signal('reload');
-ok(wait_for(sub { $server->reloads >= 2 }), 'a reload');
+$server->reload;
 ok($server->issued('example.test'), 'the certificate is served');
 is($server->helper('keeper'), $next, 'the new keeper stays');
 is($proxy->connections, $connections, 'the CA is not called');
 # What landed in the second of the last reload may not have been seen by it.
 cmp_ok($server->reloads, '<=', 3, 'and one reload too many is asked for at most');
 $ca->judge(1);
+my $killed = () = $server->acme_log
+    =~ /\[warn\] .*acme: the keeper was ended by signal 9 \(Killed\); a new one goes on/g;
+is($killed, 4, 'each death is in the log');
 unlike($server->acme_log, qr/\[(error|alert|emerg)\]/, 'no error is logged');
 
 $t->done;

@@ -13,15 +13,9 @@ use ACME::Test;
 my $t = ACME::Test->new;
 my $ca = $t->pebble(reject => 0);
 my $proxy = $t->proxy(ca => $ca, hold => 1);
-my $server = $t->server(ca => $proxy, servers => <<'END')->start;
-    server {
-        listen 127.0.0.1:%HTTP%;
-        listen 127.0.0.1:%HTTPS% ssl;
-        server_name example.test www.example.test;
-        acme_domain;
-        return 301 https://$host$request_uri;
-    }
-END
+my $server = $t->server(ca => $proxy, sites => [
+    { names => 'example.test www.example.test', redirect => 1 },
+])->start;
 
 ok(wait_for(sub { $proxy->held >= 2 }), 'an order waits for validation');
 my @tokens = $proxy->tokens;
@@ -53,21 +47,25 @@ $t->done;
 
 sub kill_master {
     my ($when) = @_;
+
+    # after a reload, the old worker shows the old certificate for a moment
+    ok(wait_for(sub { 1 == (() = $server->workers) }), "$when: one worker");
     my $master = $server->running;
     my @workers = $server->workers;
     my @helpers = $server->helpers;
     my $shown = $server->shows('example.test')->{fingerprint};
 
-    cmp_ok(scalar @helpers, '>=', 2, "$when: there is a helper");
+    cmp_ok(scalar @helpers, '>=', 2, 'there is a helper');
     kill 'KILL', $master;
-    ok(wait_for(sub { !alive($master) }), "$when: the master is killed");
+    ok(wait_for(sub { !alive($master) }), 'the master is killed');
     ok($server->helpless, 'the helper ends');
     ok(wait_for(sub { !grep { alive($_) } @helpers }), 'all of it');
     is_deeply([ $server->lock_holders ], [], 'nobody holds the store');
     is($server->shows('example.test')->{fingerprint}, $shown,
         'the orphaned workers serve as before');
 
-    kill 'TERM', @workers;   # they have the ports
+    # They have the ports; httpd's heed no other signal without a parent.
+    kill ACME::Test::kind() eq 'httpd' ? 'KILL' : 'TERM', @workers;
     ok(wait_for(sub { !grep { alive($_) } @workers }), 'until they are ended');
 }
 

@@ -1,7 +1,8 @@
 #!/usr/bin/perl
 
 # Tests for kill -9 of the supervisor: keeper and agent end with it, the server
-# and its tokens stay, and the next reload brings a new helper.
+# and its tokens stay, and the next reload brings a new helper. httpd, whose
+# child it is, may be faster than the reload; see apache_restart.t.
 
 use strict;
 use warnings;
@@ -10,18 +11,13 @@ use FindBin;
 use lib "$FindBin::Bin/lib";
 use ACME::Test;
 
+my $is_parent = ACME::Test::kind() eq 'httpd';
 my $t = ACME::Test->new;
 my $ca = $t->pebble(reject => 0);
 my $proxy = $t->proxy(ca => $ca, hold => 1);
-my $server = $t->server(ca => $proxy, servers => <<'END')->start;
-    server {
-        listen 127.0.0.1:%HTTP%;
-        listen 127.0.0.1:%HTTPS% ssl;
-        server_name example.test www.example.test;
-        acme_domain;
-        return 301 https://$host$request_uri;
-    }
-END
+my $server = $t->server(ca => $proxy, sites => [
+    { names => 'example.test www.example.test', redirect => 1 },
+])->start;
 
 ok(wait_for(sub { $proxy->held >= 2 }), 'an order waits for validation');
 my @tokens = $proxy->tokens;
@@ -55,7 +51,16 @@ is($server->shows('example.test')->{fingerprint}, $issued->{fingerprint},
     'the certificate is served with the new one');
 is($proxy->connections, $connections, 'the CA is not called');
 $ca->judge(1);
-unlike($server->acme_log, qr/\[(error|alert|emerg)\]/, 'no error is logged');
+my @errors = grep { /\[(error|alert|emerg)\]/ && !($is_parent
+    && /the helper has ended unexpectedly: it is started again/) }
+    split /\n/, $server->acme_log;
+is_deeply(\@errors, [], 'no error is logged');
+SKIP: {
+    skip 'httpd starts a new one at once', 1 if $is_parent;
+    my $ended = () = $server->acme_log
+        =~ /\[warn\] .*acme: the helper had ended: a new one is started/g;
+    is($ended, 4, 'the log says each time that it was gone');
+}
 
 $t->done;
 
@@ -66,14 +71,17 @@ sub kill_supervisor {
 
     cmp_ok(scalar @helpers, '>=', 2, "$when: there is a helper");
     kill 'KILL', $server->helper('supervisor');
-    ok($server->helpless, "$when: the others end with the supervisor");
-    ok(wait_for(sub { !grep { alive($_) } @helpers }), 'all of them');
-    is_deeply([ $server->lock_holders ], [], 'nobody holds the store');
+    ok(wait_for(sub { !grep { alive($_) } @helpers }),
+        "$when: the others end with the supervisor");
+    ok($is_parent || $server->helpless, 'all of them');
+    is_deeply([ $is_parent ? () : $server->lock_holders ], [],
+        'nobody holds the store');
     is($server->running, $master, 'the server runs');
 }
 
 sub reload {
-    ok($server->signal('reload'), 'a reload');
+    $server->reload;
+    pass('a reload');
     ok($server->helper('supervisor'), 'brings a new supervisor');
     ok($server->helper('keeper'), 'and a keeper');
 }

@@ -14,21 +14,13 @@ my $count = 100;
 my $t = ACME::Test->new;
 my $ca = $t->pebble;
 my $proxy = $t->proxy(to => $ca);
-my $servers = join '', map { <<"END" } 1 .. $count;
-    server {
-        listen 127.0.0.1:%HTTP%;
-        listen 127.0.0.1:%HTTPS% ssl;
-        server_name s$_.test;
-        acme_domain;
-        return 301 https://\$host\$request_uri;
-    }
-END
-my $server = $t->server(ca => $proxy, servers => $servers, delay => '10s');
+my $server = $t->server(ca => $proxy, delay => '10s',
+    sites => [ map { { names => "s$_.test", redirect => 1 } } 1 .. $count ]);
 
 my $begin = seconds();
 $server->start;
 wait_for(sub { $server->reloads && $server->lives == $count });
-diag(sprintf '%d certificates in %.1f s', $count, seconds() - $begin);
+note(sprintf '%d certificates in %.1f s', $count, seconds() - $begin);
 
 my @wrong = grep {
     my $shown = $server->issued("s$_.test");
@@ -44,8 +36,7 @@ cmp_ok($proxy->connections, '<', 5, 'fewer than 5 connections to the CA');
 # Nothing is pending any more, and a reload orders nothing.
 is_deeply([ glob $t->path('state/pending/*') ], [], 'no order is left over');
 my $before = $proxy->connections;
-$server->signal('reload');
-wait_for(sub { $server->reloads > 1 });
+$server->reload;
 ok($server->issued("s$count.test"), 'still served after a reload');
 is($ca->orders, $count, 'which orders nothing');
 is($proxy->connections, $before, 'and does not talk to the CA');

@@ -13,7 +13,7 @@ use ACME::Test;
 
 my $t = ACME::Test->new;
 my $ca = $t->pebble;
-my $server = $t->server(ca => $ca, servers => servers('one.test two.test',
+my $server = $t->server(ca => $ca, sites => sites('one.test two.test',
     'other.test'));
 $server->start;
 my $first = $server->issued('one.test');
@@ -21,7 +21,7 @@ my $other = $server->issued('other.test');
 $ca->judge(2);
 
 # Moved.
-$server->reload(servers => servers('other.test', 'two.test one.test'));
+$server->reload(sites => sites('other.test', 'two.test one.test'));
 ok($server->idle, 'names and servers in another order');
 is($ca->orders, 2, 'no order');
 serves($first, qw(one.test two.test));
@@ -29,7 +29,7 @@ serves($other, 'other.test');
 
 # A name in front that cannot be validated.
 $t->dns_address('new.test', '127.0.0.9');
-$server->reload(servers => servers('new.test two.test one.test',
+$server->reload(sites => sites('new.test two.test one.test',
     'other.test'));
 my $line = $server->says(qr/validation of new\.test failed/);
 like($line, qr/the present certificate stays in service/,
@@ -47,12 +47,12 @@ is($ca->orders, 4, 'one more order');
 is($server->lives, 2, 'it is the same entry of the store');
 
 # The first one goes.
-$server->reload(servers => servers('two.test one.test', 'other.test'));
+$server->reload(sites => sites('two.test one.test', 'other.test'));
 ok($server->idle, 'the first name taken away');
 is($ca->orders, 4, 'no order');
 serves($second, qw(one.test two.test));
 
-# nginx is started anew.
+# The server is started anew.
 $server->stop_all;
 $server->start;
 serves($second, qw(one.test two.test));
@@ -69,13 +69,6 @@ sub serves {
         "$_: its certificate stays in service") for @names;
 }
 
-sub servers {
-    return join '', map { <<"END" } @_;
-    server {
-        listen 127.0.0.1:%HTTP%;
-        listen 127.0.0.1:%HTTPS% ssl;
-        server_name $_;
-        acme_domain;
-    }
-END
+sub sites {
+    return [ map { { names => $_ } } @_ ];
 }

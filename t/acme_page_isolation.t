@@ -20,14 +20,8 @@ my ($failed, $words) = $t->run('gcc', '-D_GNU_SOURCE', '-Wall', '-Werror',
     "$ACME::Test::root/tests/probe/syscall_in.c", '-o', $probe);
 is($failed, 0, 'the probe is built') or diag($words);
 
-my $server = $t->server(ca => $proxy, servers => <<'END')->start;
-    server {
-        listen 127.0.0.1:%HTTP%;
-        listen 127.0.0.1:%HTTPS% ssl;
-        server_name example.test;
-        acme_domain;
-    }
-END
+my $server = $t->server(ca => $proxy,
+    sites => [ { names => 'example.test' } ])->start;
 ok(wait_for(sub { $proxy->held }), 'an order waits for validation');
 my ($token) = $proxy->tokens;
 my $path = "/.well-known/acme-challenge/$token";
@@ -45,6 +39,7 @@ my %call = (write => 1, mmap => 9, mprotect => 10, pwrite64 => 18,
 my ($range, $rights) = slurp("/proc/$worker/maps")
     =~ /^(\S+) (\S+) \S+ \S+ \d+\s+\S*acme-page.*$/m;
 is($rights, 'r--s', 'a worker has the page mapped, for reading');
+no warnings 'portable';    # addresses have 64 bits
 my ($start, $end) = map { hex } split /-/, $range;
 is_deeply([ grep { /acme-page|acme-settings/ } map { readlink }
     glob "/proc/$worker/fd/*" ], [], 'and no descriptor of it');

@@ -12,32 +12,17 @@ use ACME::Test;
 
 my $t = ACME::Test->new;
 my $ca = $t->pebble(sleep => 4);
-my $servers = join '', map { <<"END" } 1 .. 5;
-    server {
-        listen 127.0.0.1:%HTTP%;
-        listen 127.0.0.1:%HTTPS% ssl;
-        server_name r$_.test www.r$_.test;
-        acme_domain;
-    }
-END
-my $server = $t->server(ca => $ca, servers => $servers)->start;
+my $server = $t->server(ca => $ca,
+    sites => [ map { { names => "r$_.test www.r$_.test" } } 1 .. 5 ])->start;
 
 wait_for(sub { $ca->orders >= 1 });
 my @before = map { $server->helper($_) } qw(supervisor keeper agent);
-for my $n (1 .. 10) {
-    $server->signal('reload');
-    wait_for(sub { $server->reloads >= $n });
-}
+$server->reload for 1 .. 10;
 my @after = map { $server->helper($_) } qw(supervisor keeper agent);
 is_deeply(\@after, \@before, 'ten reloads with equal settings: same helper');
 
 # A changed setting needs a new keeper, which goes on with the orders.
-for my $n (1 .. 10) {
-    my $done = $server->reloads;
-    $server->configure(global => "acme_contact n$n\@example.test;");
-    $server->signal('reload');
-    wait_for(sub { $server->reloads > $done });
-}
+$server->reload(global => "acme_contact n$_\@example.test;") for 1 .. 10;
 ok($server->issued("r$_.test"), "r$_.test is issued") for 1 .. 5;
 my ($supervisor) = $server->helper('supervisor', $before[0]);
 ok($supervisor, 'changed settings: another helper');
@@ -58,11 +43,8 @@ ok($server->issued('r1.test'), 'and serves');
 is($server->helper('supervisor'), $supervisor, 'the helper stays too');
 
 # acme_domain taken out: the helper ends.
-my $done = $server->reloads;
-$server->configure(global => '',
-    servers => 'server { listen 127.0.0.1:%HTTP%; }');
-$server->signal('reload');
+$server->reload(global => '', sites => [ { tls => [], domain => undef } ]);
 ok(wait_for(sub { !$server->helpers }), 'without acme_domain no helper');
-is($server->running, $master, 'and nginx runs');
+is($server->running, $master, 'and the server runs');
 
 $t->done;

@@ -13,16 +13,8 @@ use ACME::Test;
 my $t = ACME::Test->new;
 my $ca = $t->pebble(reject => 0);
 my $proxy = $t->proxy(ca => $ca, hold => 1);
-my $servers = join '', map { <<"END" } 1 .. 3;
-    server {
-        listen 127.0.0.1:%HTTP%;
-        listen 127.0.0.1:%HTTPS% ssl;
-        server_name r$_.test www.r$_.test;
-        acme_domain;
-        return 301 https://\$host\$request_uri;
-    }
-END
-my $server = $t->server(ca => $proxy, servers => $servers, workers => 2)->start;
+my @sites = map { { names => "r$_.test www.r$_.test", redirect => 1 } } 1 .. 3;
+my $server = $t->server(ca => $proxy, sites => \@sites, workers => 2)->start;
 
 ok(wait_for(sub { $proxy->held >= 6 }), 'three orders wait for validation');
 my @tokens = $proxy->tokens;
@@ -31,8 +23,7 @@ my @open = open_files();
 my $connections = $proxy->connections;
 
 for my $n (1 .. 20) {
-    $server->signal('reload');
-    wait_for(sub { $server->reloads >= $n });
+    $server->reload;
     my @wrong = grep { $server->get("/.well-known/acme-challenge/$_",
         'r1.test') !~ /^HTTP\S+ 200 .*\Q$_\E\./s } @tokens;
     is_deeply(\@wrong, [], "reload $n: all tokens are answered");
@@ -53,8 +44,7 @@ unlike($server->acme_log, qr/\[(error|alert|emerg)\]|resumed/,
 my $done = $server->reloads;
 $connections = $proxy->connections;
 for my $n (1 .. 20) {
-    $server->signal('reload');
-    wait_for(sub { $server->reloads >= $done + $n });
+    $server->reload;
 }
 ok($server->issued("r$_.test"), "r$_.test is served") for 1 .. 3;
 is($server->reloads, $done + 20, 'idle: twenty reloads, and none of ours');
@@ -65,10 +55,11 @@ is_deeply([ open_files() ], \@open, 'the master has no more open than before');
 
 $t->done;
 
-# The master's pages and pipes.
+# The master's pages and pipes; httpd makes some new ones at each reload.
 sub open_files {
     my $master = $server->running;
     my @files = map { readlink } glob "/proc/$master/fd/*";
     my @ours = sort grep { /acme-page|^pipe:/ } @files;
+    s/^pipe:\[\K\d+// for ACME::Test::kind() eq 'httpd' ? @ours : ();
     return @ours;
 }

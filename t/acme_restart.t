@@ -17,14 +17,8 @@ my $ca = $t->pebble;
 my $proxy = $t->proxy(to => $ca);
 my @names = map { "$_.test" } qw(whole mismatch leaf chain empty keyless
     unlinked gone);
-my $server = $t->server(ca => $proxy, servers => join '', map { <<"END" } @names);
-    server {
-        listen 127.0.0.1:%HTTP%;
-        listen 127.0.0.1:%HTTPS% ssl;
-        server_name $_;
-        acme_domain;
-    }
-END
+my $server = $t->server(ca => $proxy,
+    sites => [ map { { names => $_ } } @names ]);
 $server->start;
 my %first = map { $_ => $server->issued($_) } @names;
 $ca->judge(scalar @names);

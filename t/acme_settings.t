@@ -24,14 +24,8 @@ my $proxy = $t->proxy(ca => $ca, answer => sub {
     return undef;
 });
 my $user = (grep { defined getpwnam $_ } qw(daemon bin games))[0];
-my $server = $t->server(ca => $proxy, servers => <<'END', acme => <<"END2");
-    server {
-        listen 127.0.0.1:%HTTP%;
-        listen 127.0.0.1:%HTTPS% ssl;
-        server_name example.test;
-        acme_domain;
-    }
-END
+my $server = $t->server(ca => $proxy, sites => [ { names => 'example.test' } ],
+    acme => <<"END");
     acme_accept_terms on;
     acme_ca %CA%;
     acme_ca_certificate @{[ $proxy->trust ]};
@@ -39,7 +33,7 @@ END
     acme_reload off;
     acme_contact admin\@example.test mailto:second\@example.test;
     acme_user $user;
-END2
+END
 $server->start;
 
 # acme_user
@@ -56,7 +50,7 @@ ok($server->says(qr/certificate obtained/), 'a certificate is obtained');
 ok($server->says(qr/\[notice\] .*acme_reload is off: the new certificate is served after the next reload/),
     'the log says when it is served');
 sleep 3;
-is($server->reloads, 0, 'nginx is not reloaded');
+is($server->reloads, 0, 'the server is not reloaded');
 like($server->shows('example.test')->{issuer}, qr/ACME placeholder/,
     'and serves what it had');
 $server->reload;

@@ -12,15 +12,8 @@ use ACME::Test;
 
 my $t = ACME::Test->new(root => 1);
 my $ca = $t->pebble;
-my $server = $t->server(ca => $ca, servers => <<'END');
-    server {
-        listen 127.0.0.1:%HTTP%;
-        listen 127.0.0.1:%HTTPS% ssl;
-        server_name example.test;
-        acme_domain;
-        return 301 https://$host$request_uri;
-    }
-END
+my $server = $t->server(ca => $ca,
+    sites => [ { names => 'example.test', redirect => 1 } ]);
 my $nobody = getpwnam 'nobody';
 my $issued = 0;
 my $mounted;

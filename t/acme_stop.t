@@ -13,15 +13,9 @@ use ACME::Test;
 my $t = ACME::Test->new;
 my $ca = $t->pebble(reject => 0);
 my $proxy = $t->proxy(ca => $ca, hold => 1);
-my $server = $t->server(ca => $proxy, servers => <<'END')->start;
-    server {
-        listen 127.0.0.1:%HTTP%;
-        listen 127.0.0.1:%HTTPS% ssl;
-        server_name example.test www.example.test;
-        acme_domain;
-        return 301 https://$host$request_uri;
-    }
-END
+my $server = $t->server(ca => $proxy, sites => [
+    { names => 'example.test www.example.test', redirect => 1 },
+])->start;
 
 ok(wait_for(sub { $proxy->held >= 2 }), 'an order waits for validation');
 my @tokens = $proxy->tokens;

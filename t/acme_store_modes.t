@@ -1,7 +1,7 @@
 #!/usr/bin/perl
 
-# Tests for the modes and owners of what is stored, whatever umask nginx was
-# started with.
+# Tests for the modes and owners of what is stored, whatever umask the server
+# was started with.
 
 use strict;
 use warnings;
@@ -14,20 +14,8 @@ use File::Find ();
 
 my $t = ACME::Test->new;
 my $ca = $t->pebble;
-my $server = $t->server(ca => $ca, servers => <<'END');
-    server {
-        listen 127.0.0.1:%HTTP%;
-        listen 127.0.0.1:%HTTPS% ssl;
-        server_name example.test;
-        acme_domain;
-    }
-    server {
-        listen 127.0.0.1:%HTTP%;
-        listen 127.0.0.1:%HTTPS% ssl;
-        server_name unreachable.test;
-        acme_domain;
-    }
-END
+my $server = $t->server(ca => $ca,
+    sites => [ map { { names => $_ } } qw(example.test unreachable.test) ]);
 
 # A name that fails leaves a plan behind.
 $t->dns_address('unreachable.test', '127.0.0.9');
@@ -36,7 +24,7 @@ for my $umask (0, 077, 0777) {
     my $state = $t->path(sprintf 'state-%04o', $umask);
     my $what = sprintf 'umask %04o', $umask;
 
-    # nginx's own files need some rights; they are made before.
+    # The server's own files need some rights; they are made before.
     $server->configure(state => $state);
     my ($status) = $server->check;
     is($status, 0, "$what: the configuration is good");

@@ -1,7 +1,8 @@
 #!/usr/bin/perl
 
-# Tests for nginx -t, -T and -s reopen: they start nothing and write nothing,
-# and a running helper does not notice.
+# Tests for the server's check of its configuration, and for what else only
+# shows it: they start nothing and write nothing, and a running helper does
+# not notice.
 
 use strict;
 use warnings;
@@ -11,24 +12,19 @@ use lib "$FindBin::Bin/lib";
 use ACME::Test;
 
 my $t = ACME::Test->new;
+my %options = (nginx => [qw(-t -T -tq)],
+    httpd => [ qw(-t -S -M), '-t -D DUMP_RUN_CFG' ]);
+my @options = @{ $options{ ACME::Test::kind() } };
 my $ca = $t->pebble(reject => 0);
 my $proxy = $t->proxy(ca => $ca, hold => 1);
-my $server = $t->server(ca => $proxy, servers => <<'END');
-    server {
-        listen 127.0.0.1:%HTTP%;
-        listen 127.0.0.1:%HTTPS% ssl;
-        server_name example.test;
-        acme_domain;
-    }
-END
+my $server = $t->server(ca => $proxy, sites => [ { names => 'example.test' } ]);
 
 # Before there is anything.
-for my $option (qw(-t -T -tq)) {
-    my ($status, $text) = $server->program($option);
+for my $option (@options) {
+    my ($status, $text) = $server->program(split ' ', $option);
     is($status, 0, "$option passes before the first start") or diag($text);
     unlike($text, qr/PRIVATE KEY/, "$option shows no key");
 }
-isnt(($server->program('-s', 'reopen'))[0], 0, 'nobody is there to reopen logs');
 ok(!-e $server->state_path, 'the state path is not made');
 is_deeply([ $server->helpers ], [], 'no helper is started');
 is($proxy->connections, 0, 'the CA is not called');
@@ -37,19 +33,9 @@ is($proxy->connections, 0, 'the CA is not called');
 $server->start;
 ok(wait_for(sub { $proxy->held }), 'an order is under way');
 undisturbed('in mid-order');
-
-my $log = $server->file('log');
-rename $log, "$log.1" or die "$log: $!";
-ok($server->signal('reopen'), '-s reopen after a rotation of the log');
-ok(wait_for(sub { -e $log }), 'the server has a new log');
 $proxy->release;
 ok($server->issued('example.test'), 'the order goes on');
-like($server->acme_log, qr/certificate obtained/,
-    'and the helper writes into the new log too');
-unlike(slurp("$log.1"), qr/certificate obtained/, 'no more into the old one');
-
-ok(wait_for(sub { $server->log =~ /signal 1 \(SIGHUP\) received/ }),
-    'the certificate was loaded');
+ok(wait_for(sub { $server->reloads }), 'the certificate was loaded');
 undisturbed('idle');
 $ca->judge(1);
 
@@ -62,12 +48,11 @@ sub undisturbed {
     my $before = $server->state_snapshot;
     my $reloads = $server->reloads;
 
-    for my $option (qw(-t -T -tq)) {
-        my ($status, $text) = $server->program($option);
+    for my $option (@options) {
+        my ($status, $text) = $server->program(split ' ', $option);
         is($status, 0, "$when: $option passes") or diag($text);
         unlike($text, qr/PRIVATE KEY/, "$when: $option shows no key");
     }
-    ok($server->signal('reopen'), "$when: -s reopen");
     is_deeply($server->state_snapshot, $before, "$when: nothing is written");
     is_deeply([ $server->helpers ], \@helpers, "$when: the same helpers");
     is($server->reloads, $reloads, "$when: no reload");

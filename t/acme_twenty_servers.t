@@ -14,26 +14,11 @@ my $count = 20;
 my $t = ACME::Test->new;
 my $ca = $t->pebble(sleep => 3);
 $t->certificate('unrelated.test');
-my $servers = join '', map { <<"END" } 1 .. $count;
-    server {
-        listen 127.0.0.1:%HTTP%;
-        listen 127.0.0.1:%HTTPS% ssl;
-        server_name s$_.test www.s$_.test;
-        acme_domain;
-        return 301 https://\$host\$request_uri;
-    }
-END
-my $server = $t->server(ca => $ca, workers => 2, servers => <<"END")->start;
-    server {
-        listen 127.0.0.1:%HTTP% default_server;
-        listen 127.0.0.1:%HTTPS% ssl default_server;
-        server_name unrelated.test;
-        ssl_certificate %TMP%/unrelated.test.pem;
-        ssl_certificate_key %TMP%/unrelated.test.key;
-        return 404;
-    }
-$servers
-END
+my $server = $t->server(ca => $ca, workers => 2, sites => [
+    { names => 'unrelated.test', default => 1, domain => undef,
+        cert => 'unrelated.test', status => 404 },
+    map { { names => "s$_.test www.s$_.test", redirect => 1 } } 1 .. $count,
+])->start;
 
 my @wrong = grep {
     $server->shows("s$_.test")->{issuer} !~ /placeholder|Pebble/;

@@ -13,29 +13,12 @@ use ACME::Test;
 my $t = ACME::Test->new;
 my @cas = map { $t->pebble } 1, 2;
 my $slow = $t->proxy(to => 1, start => 0);   # nobody is there
-my $server = $t->server(ca => $cas[0], servers => <<"END")->start;
-    server {
-        listen 127.0.0.1:%HTTP%;
-        listen 127.0.0.1:%HTTPS% ssl;
-        server_name first.test;
-        acme_domain;
-    }
-    server {
-        listen 127.0.0.1:%HTTP%;
-        listen 127.0.0.1:%HTTPS% ssl;
-        server_name second.test;
-        acme_domain;
-        acme_ca @{[ $cas[1]->url ]};
-        acme_ca_certificate @{[ $cas[1]->trust ]};
-    }
-    server {
-        listen 127.0.0.1:%HTTP%;
-        listen 127.0.0.1:%HTTPS% ssl;
-        server_name third.test;
-        acme_domain;
-        acme_ca @{[ $slow->url ]};
-    }
-END
+my $server = $t->server(ca => $cas[0], sites => [
+    { names => 'first.test' },
+    { names => 'second.test', acme => "acme_ca @{[ $cas[1]->url ]};"
+        . "acme_ca_certificate @{[ $cas[1]->trust ]};" },
+    { names => 'third.test', acme => "acme_ca @{[ $slow->url ]};" },
+])->start;
 
 my %shown = map { $_ => $server->issued($_) } qw(first.test second.test);
 for my $name (keys %shown) {
@@ -57,20 +40,8 @@ like($server->acme_log, qr/ second\.test: 127\.0\.0\.1:$port: certificate obtain
     'the log names the CA');
 
 # The server moves to the other CA.
-$server->reload(servers => <<'END');
-    server {
-        listen 127.0.0.1:%HTTP%;
-        listen 127.0.0.1:%HTTPS% ssl;
-        server_name first.test;
-        acme_domain;
-    }
-    server {
-        listen 127.0.0.1:%HTTP%;
-        listen 127.0.0.1:%HTTPS% ssl;
-        server_name second.test;
-        acme_domain;
-    }
-END
+$server->reload(
+    sites => [ map { { names => $_ } } qw(first.test second.test) ]);
 ok($server->served('second.test', issuer => $shown{'first.test'}{issuer}),
     'acme_ca changed: a certificate of the new CA');
 is($cas[0]->orders, 2, 'by one order there');

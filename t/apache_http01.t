@@ -18,19 +18,6 @@ my @obstacles = (
     [ 'denied.test' => "<Location />\nRequire all denied\n</Location>" ],
     [ 'alias.test' => 'Alias /.well-known/acme-challenge/ %TMP%/htdocs/' ],
 );
-my $servers = join '', map { <<"END" } @obstacles;
-<VirtualHost 127.0.0.1:%HTTP%>
-    ServerName $_->[0]
-    $_->[1]
-</VirtualHost>
-<VirtualHost 127.0.0.1:%HTTPS%>
-    ServerName $_->[0]
-    SSLEngine on
-    AcmeDomain
-    $_->[1]
-</VirtualHost>
-END
-
 for my $mpm (qw(event worker prefork)) {
     subtest "mpm_$mpm" => sub { whole_path($mpm) };
 }
@@ -41,18 +28,12 @@ sub whole_path {
     my $t = ACME::Test->new(only => 'httpd');
     my $ca = $t->pebble(sleep => 2);
     my $server = $t->server(ca => $ca, mpm => $mpm, delay => '3s',
-        modules => [qw(proxy proxy_http)], servers => <<"END")->start;
-<VirtualHost 127.0.0.1:%HTTP%>
-    ServerName unrelated.test
-</VirtualHost>
-<VirtualHost 127.0.0.1:%HTTPS%>
-    ServerName example.test
-    ServerAlias www.example.test api.example.test
-    SSLEngine on
-    AcmeDomain
-</VirtualHost>
-$servers
-END
+        modules => [qw(proxy proxy_http)], sites => [
+            { names => 'unrelated.test', tls => [], domain => undef },
+            { names => 'example.test www.example.test api.example.test',
+                plain => [] },
+            map { { names => $_->[0], httpd => $_->[1] } } @obstacles,
+        ])->start;
 
     my $first = $server->shows('redirect.test');
     like($first->{issuer}, qr/ACME placeholder/, 'a placeholder at once');

@@ -3,8 +3,10 @@
 MODULESDIR ?= /usr/lib/nginx/modules
 APACHE_MODULESDIR ?= $(shell $(APXS) -q LIBEXECDIR)
 FUZZ_SECONDS ?= 5
+SERVER ?= nginx
 
-.PHONY: deps check demo bench install lint readme unit-list fuzz-check
+.PHONY: deps check demo bench install install-helper install-nginx \
+	install-apache lint readme unit-list fuzz-check
 
 deps:
 	@tests/deps.sh
@@ -14,18 +16,29 @@ check:
 
 demo: deps
 	@$(MAKE) --no-print-directory -s -j2 all
-	@tests/demo.sh
+	@SERVER="$(SERVER)" tests/demo.sh
 
 bench:
 	@echo "bench: nothing is measured yet"
 
-install: all
-	install -d $(DESTDIR)$(LIBEXECDIR) $(DESTDIR)$(MODULESDIR) \
-		$(DESTDIR)$(APACHE_MODULESDIR)
+install: install-nginx install-apache
+
+install-helper: helper
+	install -d $(DESTDIR)$(LIBEXECDIR)
 	install -m 755 $(BUILD)/acme-helper $(DESTDIR)$(LIBEXECDIR)/acme-helper
-	install -m 644 $(BUILD)/ngx_http_acme_domain_module.so \
-		$(DESTDIR)$(MODULESDIR)/
+
+install-nginx: module install-helper
+	install -d $(DESTDIR)$(MODULESDIR)
+	install -m 644 $(MODULE) $(DESTDIR)$(MODULESDIR)/
+	@echo 'nginx.conf, at its top:'
+	@echo '    load_module $(MODULESDIR)/$(notdir $(MODULE));'
+
+install-apache: module-apache install-helper
+	install -d $(DESTDIR)$(APACHE_MODULESDIR)
 	install -m 644 $(APACHE_MODULE) $(DESTDIR)$(APACHE_MODULESDIR)/
+	@echo 'mods-available/acme.load, then a2enmod acme; or in httpd.conf:'
+	@echo '    # Depends: ssl'
+	@echo '    LoadModule acme_module $(APACHE_MODULESDIR)/mod_acme.so'
 
 # ---- parts of check
 

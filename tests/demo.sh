@@ -1,6 +1,7 @@
 #!/bin/bash
-# Shows the whole path on loopback: a test CA (Pebble), nginx with two ACME
-# lines, a placeholder certificate first and the CA's a moment later.
+# Shows the whole path on loopback: a test CA (Pebble), a server with two ACME
+# lines, a placeholder certificate first and the CA's a moment later. The
+# server is nginx, or with SERVER=apache Apache httpd.
 #
 # On a terminal it then waits for Ctrl-C, so that you can try things by hand.
 # Without one, or with DEMO_SECONDS=n, it ends by itself. Exit status 0 means
@@ -12,6 +13,7 @@ export LC_ALL=C
 PATH=$PATH:/usr/sbin:/sbin
 
 build=$PWD/build
+server=${SERVER:-nginx}
 name=example.test
 patience=90          # seconds, for each thing waited for
 dir=
@@ -57,7 +59,7 @@ clean_up() {
     trap - EXIT
     [ -n "$dir" ] || exit "$status"
 
-    # the newest first: nginx before the CA
+    # the newest first: the server before the CA
     for ((i = ${#pids[@]} - 1; i >= 0; i--)); do
         kill -TERM "${pids[i]}" 2>/dev/null
     done
@@ -150,12 +152,15 @@ issuer() {
 }
 
 # The "acme:" lines of the error log that were not shown yet, less the date.
+# Theirs: "2026/01/31 10:20:30 [info] 1#2: *3 acme: ..., client: ...", and
+# "[Sat Jan 31 10:20:30.123456 2026] [acme:info] [pid 1:tid 2] acme: ...".
 progress() {
     local count
     count=$(grep -c '' "$dir/error.log")
     sed -n "$((shown + 1)),${count}p" "$dir/error.log" | grep 'acme: ' |
         sed -E 's/^[0-9]+\/[^ ]+ ([0-9:]+) \[[a-z]+\] [0-9]+#[0-9]+: (\*[0-9]+ )?/    \1 /
-                s/, server: .*//'
+                s/, server: .*//
+                s/^\[... ... [0-9 ]+ ([0-9:]+)[^]]*\] (\[[^]]*\] )*/    \1 /'
     shown=$count
 }
 
@@ -169,10 +174,21 @@ is_served() {
 
 # ---- before anything starts
 
-for tool in nginx pebble pebble-challtestsrv openssl curl; do
-    command -v $tool >/dev/null || die "$tool is missing: run make deps"
+case $server in
+nginx)
+    program=nginx
+    module=ngx_http_acme_domain_module.so
+    ;;
+apache | apache2 | httpd)
+    program=$(command -v apache2 || command -v httpd) || program=apache2
+    module=mod_acme.so
+    ;;
+*) die "SERVER is \"$server\", it can be nginx or apache" ;;
+esac
+for tool in $program pebble pebble-challtestsrv openssl curl; do
+    command -v "$tool" >/dev/null || die "$tool is missing: run make deps"
 done
-for file in ngx_http_acme_domain_module.so acme-helper; do
+for file in $module acme-helper; do
     [ -e "$build/$file" ] || die "build/$file is missing: run make"
 done
 
@@ -226,9 +242,12 @@ PEBBLE_VA_SLEEPTIME=2 start "$dir/pebble.log" pebble \
 wait_for 'Pebble does not start' "$dir/pebble.log" \
     in_log 'ACME directory available' "$dir/pebble.log"
 
-# ---- nginx
+# ---- the server
 
-cat >"$dir/paths.conf" <<END
+# What is shown of the configuration begins after the line "# shown".
+
+configure_nginx() {
+    cat >"$dir/paths.conf" <<END
 access_log off;
 client_body_temp_path $dir/body;
 proxy_temp_path $dir/proxy;
@@ -239,12 +258,12 @@ acme_state_path $dir/state;
 acme_helper $build/acme-helper;
 END
 
-cat >"$dir/nginx.conf" <<END
+    cat >"$dir/server.conf" <<END
 load_module $build/ngx_http_acme_domain_module.so;
 error_log $dir/error.log info;
 pid $dir/nginx.pid;
 events { }
-
+# shown
 http {
     include $dir/paths.conf;
 
@@ -269,14 +288,77 @@ http {
     }
 }
 END
+    command=(nginx -c "$dir/server.conf" -e "$dir/error.log"
+        -g 'daemon off;')
+}
 
-say 'nginx, with this configuration'
-sed -n '/^http/,$p' "$dir/nginx.conf" | sed 's/^/    /'
+configure_apache() {
+    local modules part
+    modules=$(apxs -q LIBEXECDIR) || die 'apxs is missing: run make deps'
+    mkdir "$dir/site"
+    echo "Hello from $name." >"$dir/site/index.html"
+
+    # of these some are part of httpd itself, as it was built
+    for part in mpm_event unixd authz_core alias dir ssl; do
+        [ ! -e "$modules/mod_$part.so" ] ||
+            echo "LoadModule ${part}_module $modules/mod_$part.so"
+    done >"$dir/paths.conf"
+    cat >>"$dir/paths.conf" <<END
+DefaultRuntimeDir $dir
+PidFile $dir/httpd.pid
+User $(id -un www-data 2>/dev/null || echo daemon)
+Group $(id -gn www-data 2>/dev/null || echo daemon)
+ServerName localhost
+Listen 127.0.0.1:$http
+Listen 127.0.0.1:$https
+DocumentRoot $dir/site
+DirectoryIndex index.html
+AcmeStatePath $dir/state
+AcmeHelper $build/acme-helper
+END
+
+    cat >"$dir/server.conf" <<END
+ServerRoot $dir
+ErrorLog $dir/error.log
+LogLevel info
+LoadModule acme_module $build/$module
+# shown
+Include $dir/paths.conf
+
+AcmeAcceptTerms on
+
+# the test CA in place of Let's Encrypt, and its odd ports
+AcmeCA https://127.0.0.1:$ca/dir
+AcmeCACertificate $dir/pebble-ca.pem
+AcmePortMap 80:$http
+
+<VirtualHost 127.0.0.1:$http>
+    ServerName $name
+    Redirect permanent / https://$name:$https/
+</VirtualHost>
+
+<VirtualHost 127.0.0.1:$https>
+    ServerName $name
+    ServerAlias www.$name
+    SSLEngine on
+
+    AcmeDomain
+</VirtualHost>
+END
+    command=("$program" -f "$dir/server.conf" -DFOREGROUND)
+}
+
+case $server in
+nginx) configure_nginx ;;
+*) configure_apache ;;
+esac
+
+say "${program##*/}, with this configuration"
+sed '1,/^# shown/d; s/^/    /' "$dir/server.conf"
 
 : >"$dir/error.log"
-start "$dir/nginx.log" nginx -c "$dir/nginx.conf" -e "$dir/error.log" \
-    -g 'daemon off;'
-wait_for 'nginx does not start' "$dir/error.log" answers "$https"
+start "$dir/server.log" "${command[@]}"
+wait_for "${program##*/} does not start" "$dir/error.log" answers "$https"
 
 say 'Issuer of the certificate at once'
 before=$(issuer)

@@ -277,5 +277,5 @@ ca_take_refused(struct ca *ca, struct acme_bytes why, struct acme_error *err)
     }
     ca->sender.state = IDLE;
     return acme_fail(err, ACME_PEER_BROKE, "%s",
-        acme_log_escape(text, sizeof(text), why));
+        acme_log_sentence(text, sizeof(text), why));
 }

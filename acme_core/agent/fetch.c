@@ -272,12 +272,14 @@ take_header(char *data, size_t size, size_t count, void *ctx)
 /*
  * Waiting for a connection that may turn out to multiplex keeps us at one.
  * When it does not, newer versions of libcurl (8.14) go on waiting until it
- * has a reply: where HTTP/1 was seen, nobody waits.
+ * has a reply: where HTTP/1 was seen, nobody waits. And nobody waits for the
+ * thread of a resolver that outlives its transfer (QUICK_EXIT).
  */
 static bool
 set_limits(const struct acme_fetch *fetch, struct transfer *transfer)
 {
     return SET(CURLOPT_NOSIGNAL, 1L)
+        && SET(CURLOPT_QUICK_EXIT, 1L)
         && SET(CURLOPT_CONNECTTIMEOUT, (long) CONNECT_TIMEOUT_S)
         && SET(CURLOPT_TIMEOUT, (long) TRANSFER_TIMEOUT_S)
         && SET(CURLOPT_LOW_SPEED_LIMIT, (long) STALLED_BELOW)
@@ -417,7 +419,7 @@ describe_failure(struct transfer *transfer, CURLcode code)
         text = transfer->curl_error[0] != '\0' ? transfer->curl_error
                                                : curl_easy_strerror(code);
     }
-    acme_log_escape(transfer->failure, sizeof(transfer->failure),
+    acme_log_sentence(transfer->failure, sizeof(transfer->failure),
         acme_bytes_of(text));
 }
 

@@ -404,6 +404,6 @@ agent_job_take_refused(struct agent *agent, struct job *job,
         return;
     }
     acme_fail(&err, ACME_PEER_BROKE, "%s",
-        acme_log_escape(text, sizeof(text), why));
+        acme_log_sentence(text, sizeof(text), why));
     fail_order(agent, job, &err);
 }

@@ -77,15 +77,15 @@ acme_log_always(const struct acme_log *log, enum acme_log_level level,
     va_end(args);
 }
 
-char *
-acme_log_escape(char *out, size_t size, struct acme_bytes text)
+static char *
+escape(char *out, size_t size, struct acme_bytes text, const char *special)
 {
     static const char hex[] = "0123456789abcdef";
     size_t len = 0, dots = 0;
 
     for (size_t i = 0; i < text.len; i++) {
         uint8_t c = text.at[i];
-        bool plain = c >= 0x20 && c < 0x7f && c != '"' && c != '\\';
+        bool plain = c >= 0x20 && c < 0x7f && strchr(special, c) == NULL;
 
         /* the last place from which "..." and the NUL have room */
         if (len + 4 <= size) {
@@ -112,4 +112,16 @@ acme_log_escape(char *out, size_t size, struct acme_bytes text)
         out[len] = '\0';
     }
     return out;
+}
+
+char *
+acme_log_escape(char *out, size_t size, struct acme_bytes text)
+{
+    return escape(out, size, text, "\"\\");
+}
+
+char *
+acme_log_sentence(char *out, size_t size, struct acme_bytes text)
+{
+    return escape(out, size, text, "");
 }

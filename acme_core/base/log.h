@@ -56,4 +56,10 @@ void acme_log_always(const struct acme_log *log, enum acme_log_level level,
  */
 char *acme_log_escape(char *out, size_t size, struct acme_bytes text);
 
+/*
+ * The same for whole sentences, which stand by themselves and not in quotes:
+ * quotes and backslashes stay, so that an escaped text is left as it is.
+ */
+char *acme_log_sentence(char *out, size_t size, struct acme_bytes text);
+
 #endif

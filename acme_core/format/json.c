@@ -94,8 +94,13 @@ acme_json_parse(struct acme_bytes text, struct acme_error *err)
 const char *
 acme_json_text(const cJSON *object, const char *name, size_t max)
 {
-    const cJSON *item = cJSON_GetObjectItemCaseSensitive(object, name);
+    return acme_json_text_of(cJSON_GetObjectItemCaseSensitive(object, name),
+        max);
+}
 
+const char *
+acme_json_text_of(const cJSON *item, size_t max)
+{
     if (!cJSON_IsString(item) || strlen(item->valuestring) > max) {
         return NULL;
     }

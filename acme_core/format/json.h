@@ -26,6 +26,9 @@ cJSON *acme_json_parse(struct acme_bytes text, struct acme_error *err);
  */
 const char *acme_json_text(const cJSON *object, const char *name, size_t max);
 
+/* The same of an item at hand: no search among many members. */
+const char *acme_json_text_of(const cJSON *item, size_t max);
+
 /* The member as a whole number in [0, 2^53], or `otherwise`. */
 int64_t acme_json_number(const cJSON *object, const char *name,
     int64_t otherwise);

@@ -60,8 +60,21 @@ read_settings(struct acme_error *err)
 }
 
 /*
+ * The supervisor has no log: its new keeper says how the last one ended. One
+ * that exits has said why.
+ */
+static void
+log_death(const struct acme_log *log, int number)
+{
+    if (number > 0) {
+        acme_log_always(log, ACME_LOG_WARN, "the keeper was ended by signal "
+            "%d (%s); a new one goes on", number, strsignal(number));
+    }
+}
+
+/*
  * The argument is "<inode of the lifetime pipe> <time of the last load>
- * <whether that was a reload>".
+ * <whether that was a reload> <signal that ended the last keeper, or 0>".
  */
 static int
 be_keeper(const char *argument)
@@ -86,8 +99,9 @@ be_keeper(const char *argument)
         return give_up(&log, &err);
     }
     start.life_inode = strtoull(argument, &end, 10);
-    start.loaded_at = strtoll(end, &end, 10);
-    start.reloaded = strtol(end, NULL, 10) != 0;
+    start.loaded_ms = strtoll(end, &end, 10);
+    start.reloaded = strtol(end, &end, 10) != 0;
+    log_death(&log, (int) strtol(end, NULL, 10));
     status = acme_keeper_run(settings, &start, &log);
     acme_settings_free(settings);
     return status;

@@ -58,10 +58,11 @@ struct supervisor {
     pid_t keeper;             /* 0: not running */
     pid_t agent;
     unsigned keeper_deaths;   /* in a row, for the pause before a restart */
+    int keeper_signal;        /* that ended the last one, or 0 */
     int64_t keeper_started_ms;
     int64_t keeper_start_ms;  /* when to start it next */
     unsigned long long life_inode;
-    long long loaded_at;      /* unix seconds: start, or the last reload */
+    long long loaded_ms;      /* unix time of the start or the last reload */
     bool reloaded;            /* and no keeper was told yet */
 };
 
@@ -126,8 +127,9 @@ start_keeper(struct supervisor *self)
     char argument[64];
     pid_t pid;
 
-    snprintf(argument, sizeof(argument), "%llu %lld %d", self->life_inode,
-        self->loaded_at, self->reloaded);
+    snprintf(argument, sizeof(argument), "%llu %lld %d %d",
+        self->life_inode, self->loaded_ms, self->reloaded,
+        self->keeper_signal);
     pid = start_child(ACME_TITLE_KEEPER, argument, true, &self->keeper_fd);
 
     self->keeper_started_ms = now_ms();
@@ -141,7 +143,7 @@ start_keeper(struct supervisor *self)
 
 /* Pauses of 0.2, 0.4 ... 60 s between deaths that follow each other. */
 static void
-keeper_died(struct supervisor *self)
+keeper_died(struct supervisor *self, int status)
 {
     int64_t now = now_ms();
     int64_t pause = 200;
@@ -153,6 +155,7 @@ keeper_died(struct supervisor *self)
         pause *= 2;
     }
     self->keeper_deaths++;
+    self->keeper_signal = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
     self->keeper = 0;
     self->keeper_start_ms = now + (pause < 60000 ? pause : 60000);
     if (self->keeper_fd >= 0) {
@@ -168,10 +171,11 @@ static void
 reap(struct supervisor *self)
 {
     pid_t pid;
+    int status;
 
-    while ((pid = waitpid(-1, NULL, WNOHANG)) > 0) {
+    while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
         if (pid == self->keeper) {
-            keeper_died(self);
+            keeper_died(self, status);
         } else if (pid == self->agent) {
             self->agent = 0;
         }
@@ -251,22 +255,27 @@ serve_keeper(struct supervisor *self)
     }
 }
 
-static void
+/* What the master says of reloads; false when it lets go of us. */
+static bool
 take_word(struct supervisor *self, char word)
 {
     switch (word) {
+    case ACME_LIFE_END:
+        return false;
     case ACME_LIFE_RELOADED:
         self->reload_by_ms = 0;
-        self->loaded_at = (long long) time(NULL);
+        self->loaded_ms = (long long) time(NULL) * 1000;
+        self->reloaded = self->keeper_fd < 0;  /* for the next keeper */
         answer(self, ACME_TELL_RELOAD, -1);
         break;
     case ACME_LIFE_RELOADING:
         self->reload_by_ms = now_ms() + RELOADING_MS;
         break;
     }
+    return true;
 }
 
-/* What the master says of reloads; the end of the pipe is ours. */
+/* The end of the pipe is ours. */
 static bool
 server_lives(struct supervisor *self)
 {
@@ -274,7 +283,9 @@ server_lives(struct supervisor *self)
     ssize_t len = read(ACME_FD_LIFE, words, sizeof(words));
 
     for (ssize_t i = 0; i < len; i++) {
-        take_word(self, words[i]);
+        if (!take_word(self, words[i])) {
+            return false;
+        }
     }
     return len > 0 || (len < 0 && (errno == EAGAIN || errno == EINTR));
 }
@@ -355,7 +366,7 @@ int
 acme_supervisor_run(const char *argument)
 {
     struct supervisor self = { .master_fd = -1, .keeper_fd = -1,
-        .loaded_at = strtoll(argument, NULL, 10),
+        .loaded_ms = strtoll(argument, NULL, 10),
         .reloaded = strstr(argument, ACME_ARGUMENT_RELOAD) != NULL };
     struct stat life;
 

@@ -33,7 +33,7 @@ enum {
     URL = ACME_URL_MAX,
     NAMES = 40 * 1024,
     URLS = 16 * 1024,
-    SIGNED_BODY = 48 * 1024,
+    SIGNED_BODY = 60 * 1024,
     CHAIN_PEM = 60 * 1024
 };
 
@@ -52,7 +52,7 @@ static const struct message_rule rules[] = {
     [ACME_MESSAGE_CA]           = { "CA",           KEEPER, true,
                                     { URL, URL, WORDS, 0 } },
     [ACME_MESSAGE_ORDER]        = { "ORDER",        KEEPER, false,
-                                    { NAMES, URL, WORDS, 0 } },
+                                    { NAMES, URL, 0, 0 } },
     [ACME_MESSAGE_CANCEL]       = { "CANCEL",       KEEPER, false, { 0 } },
     [ACME_MESSAGE_SIGNED]       = { "SIGNED",       KEEPER, false,
                                     { SIGNED_BODY, 0, 0, 0 } },
@@ -81,7 +81,8 @@ static const struct message_rule rules[] = {
 #undef AGENT
 
 _Static_assert(sizeof(struct wire_header) + CHAIN_PEM <= ACME_MESSAGE_MAX
-    && sizeof(struct wire_header) + NAMES + URL + WORDS <= ACME_MESSAGE_MAX
+    && sizeof(struct wire_header) + SIGNED_BODY <= ACME_MESSAGE_MAX
+    && sizeof(struct wire_header) + NAMES + URL <= ACME_MESSAGE_MAX
     && sizeof(struct wire_header) + URLS + 3 * URL <= ACME_MESSAGE_MAX,
     "every message that the table allows is a datagram");
 

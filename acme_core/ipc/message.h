@@ -20,8 +20,8 @@ enum { ACME_MESSAGE_TEXTS = 4, ACME_MESSAGE_MAX = 64 * 1024 };
  *
  * keeper to agent
  *   CA         session: directory URL, account URL or "", User-Agent;
- *              fd = PEM of the trusted roots (sealed memfd) or none
- *   ORDER      job: names (one a line), order URL to resume or "", step words;
+ *              fd = the file of the trusted roots (PEM) or none
+ *   ORDER      job: names (one a line), order URL to resume or "";
  *              number = session
  *   CANCEL     job
  *   SIGNED     job or session: request body

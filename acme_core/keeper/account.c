@@ -21,6 +21,8 @@
 #define KEY_FILE "account.key"
 #define JSON_FILE "account.json"
 
+enum { THUMBPRINT_MAX = 64 };
+
 void
 account_init(struct account *account, const struct acme_settings_ca *ca,
     uint32_t session, const struct acme_log *log)
@@ -91,7 +93,25 @@ load_key(struct account *account, struct acme_store *store,
         || acme_while(err, "account key of %s", account->ca->name);
 }
 
-/* A lost or broken account.json is no loss: newAccount finds the account. */
+/* Is account.json of this key? One that does not say so is. */
+static bool
+is_of_key(const cJSON *root, const struct acme_key *key)
+{
+    struct acme_buffer thumbprint = ACME_BUFFER(THUMBPRINT_MAX);
+    const char *saved = acme_json_text(root, "thumbprint", THUMBPRINT_MAX);
+    struct acme_error ignored;
+    bool same;
+
+    same = saved == NULL || (acme_jws_thumbprint(key, &thumbprint, &ignored)
+        && strcmp(saved, acme_buffer_text(&thumbprint)) == 0);
+    acme_buffer_free(&thumbprint);
+    return same;
+}
+
+/*
+ * A lost or broken account.json is no loss: newAccount finds the account. One
+ * of another key is none: that account would refuse what this key signs.
+ */
 static void
 load_url(struct account *account, struct acme_store *store)
 {
@@ -105,7 +125,7 @@ load_url(struct account *account, struct acme_store *store)
         root = acme_json_parse(acme_buffer_bytes(&json), &err);
     }
     url = acme_json_text(root, "url", ACME_URL_MAX);
-    if (url != NULL) {
+    if (url != NULL && is_of_key(root, account->key)) {
         account->url = strdup(url);
     }
     cJSON_Delete(root);
@@ -187,12 +207,16 @@ bool
 account_save_url(struct account *account, struct keeper *keeper,
     const char *url, struct acme_error *err)
 {
+    struct acme_buffer thumbprint = ACME_BUFFER(THUMBPRINT_MAX);
     struct acme_buffer json = ACME_BUFFER(ACME_STORE_FILE_MAX);
     cJSON *root = cJSON_CreateObject();
     char *copy = strdup(url);
     bool ok;
 
-    ok = copy != NULL && cJSON_AddStringToObject(root, "url", url) != NULL
+    ok = copy != NULL && acme_jws_thumbprint(account->key, &thumbprint, err)
+        && cJSON_AddStringToObject(root, "thumbprint",
+            acme_buffer_text(&thumbprint)) != NULL
+        && cJSON_AddStringToObject(root, "url", url) != NULL
         && cJSON_AddStringToObject(root, "directory", account->ca->url) != NULL
         && acme_json_print(&json, root);
     if (!ok) {
@@ -201,6 +225,7 @@ account_save_url(struct account *account, struct keeper *keeper,
     ok = ok && acme_store_account_write(keeper->store, account->folder,
         ACCOUNT_ID, JSON_FILE, acme_buffer_bytes(&json), err);
     cJSON_Delete(root);
+    acme_buffer_free(&thumbprint);
     acme_buffer_free(&json);
     if (!ok) {
         free(copy);

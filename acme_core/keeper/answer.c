@@ -317,7 +317,7 @@ answer_chain(struct keeper *keeper, struct subject *subject,
 static void
 copy_escaped(char *out, size_t size, struct acme_bytes text)
 {
-    acme_log_escape(out, size, text);
+    acme_log_sentence(out, size, text);
 }
 
 static bool

@@ -25,6 +25,8 @@
 #include "protocol/problem.h"
 #include "store/assign.h"
 
+enum { AGENTS_MAX = 5 };        /* one after another, for one attempt */
+
 static const char *const *
 names_of(const struct job *job)
 {
@@ -72,8 +74,8 @@ schedule(struct job *job, struct keeper *keeper)
 {
     bool due = !service_is_current(job, keeper);
 
-    job->next_at = due ? keeper->now
-        : acme_plan_renew_at(job->not_before, job->not_after);
+    acme_plan_set_clock_back(&job->plan, keeper->now);
+    job->next_at = due ? keeper->now : service_renew_at(job, keeper);
     if (job->plan.failures > 0 && job->next_at < job->plan.next_attempt) {
         job->next_at = job->plan.next_attempt;
     }
@@ -109,6 +111,14 @@ attempt_init(struct job *job, struct keeper *keeper,
 }
 
 void
+attempt_clock_set_back(struct job *job, struct keeper *keeper)
+{
+    if (job->state == JOB_IDLE) {
+        schedule(job, keeper);
+    }
+}
+
+void
 attempt_free(struct job *job)
 {
     pending_forget(job);
@@ -120,9 +130,15 @@ attempt_free(struct job *job)
 void
 attempt_encourage(struct job *job, struct keeper *keeper)
 {
-    if (job->state == JOB_IDLE && job->next_at > keeper->now
-        && job->plan.failures > 0 && !service_is_current(job, keeper)
-        && acme_plan_encourage(&job->plan, keeper->now)) {
+    if (job->state != JOB_IDLE || job->next_at <= keeper->now
+        || service_is_current(job, keeper)) {
+        return;
+    }
+    if (job->plan.failures == 0) {
+        if (!job->served) {
+            job->next_at = keeper->now;
+        }
+    } else if (acme_plan_encourage(&job->plan, keeper->now)) {
         write_plan(job, keeper);
         job->next_at = keeper->now;
     }
@@ -175,7 +191,7 @@ deactivate(struct job *job, struct keeper *keeper)
     job->state = JOB_IDLE;
 }
 
-/* The key is on disk before the order is asked for. */
+/* The key is on disk before the order is asked for, or there is none. */
 static bool
 take_key(struct job *job, struct keeper *keeper, struct acme_key *key,
     struct acme_error *err)
@@ -184,6 +200,8 @@ take_key(struct job *job, struct keeper *keeper, struct acme_key *key,
     job->key = key;
     if (!pending_save_key(job, keeper, err)
         || !pending_save_order(job, keeper, err)) {
+        acme_key_free(job->key);
+        job->key = NULL;
         return false;
     }
     job->state = JOB_READY;
@@ -221,6 +239,8 @@ attempt_start(struct job *job, struct keeper *keeper)
     keeper->active[keeper->active_count++] = job;
     job->id = keeper->next_job_id++;
     job->state = JOB_READY;
+    job->resumed = false;
+    job->agents_lost = 0;
     ok = account_load(job->account, keeper->store, &err)
         && (acme_store_entry(keeper->settings, job->cert, &entry)
             || acme_fail_memory(&err))
@@ -294,15 +314,23 @@ attempt_order(struct job *job, struct keeper *keeper)
     job->state = JOB_ORDERING;
     job->resumed = job->order_url != NULL;
     acme_log(&job->log, ACME_LOG_NOTICE, "%s, %zu name%s",
-        job->resumed ? "order resumed" : "certificate ordered",
+        job->resumed ? "order resumed" : "ordering a certificate",
         job->cert->name_count, job->cert->name_count == 1 ? "" : "s");
 }
 
 void
-attempt_agent_lost(struct job *job)
+attempt_agent_lost(struct job *job, struct keeper *keeper)
 {
-    if (job->state == JOB_ORDERING) {
-        job->state = JOB_READY;
+    struct acme_error err;
+
+    if (job->state != JOB_ORDERING) {
+        return;
+    }
+    job->state = JOB_READY;
+    if (++job->agents_lost >= AGENTS_MAX) {
+        acme_fail(&err, ACME_LOCAL, "%d agents have ended with this order "
+            "under way", AGENTS_MAX);
+        attempt_failed(job, keeper, &err, "ordering");
     }
 }
 
@@ -312,8 +340,8 @@ attempt_save_order(struct job *job, struct keeper *keeper, const char *url,
 {
     char *copy;
 
-    for (size_t i = 0; i < keeper->active_count; i++) {
-        const struct job *other = keeper->active[i];
+    for (size_t i = 0; i < keeper->settings->cert_count; i++) {
+        const struct job *other = &keeper->jobs[i];
 
         /* a CA gives identical orders the same URL; one may finalize it */
         if (other != job && other->order_url != NULL
@@ -421,6 +449,7 @@ install(struct job *job, struct keeper *keeper, struct acme_bytes chain_pem,
         job->served = job->fits = true;
         job->not_before = leaf.not_before;
         job->not_after = leaf.not_after;
+        job->obtained_at = keeper->now;
         log_installed(job, &leaf, generation);
         deploy_landed(keeper, urgent);
     }
@@ -447,7 +476,7 @@ attempt_installed(struct job *job, struct keeper *keeper,
     }
     close_order(job, keeper);
     deactivate(job, keeper);
-    job->next_at = acme_plan_renew_at(job->not_before, job->not_after);
+    job->next_at = service_renew_at(job, keeper);
 }
 
 static void
@@ -465,6 +494,26 @@ log_failed(const struct job *job, const struct acme_error *err,
         job->plan.failures, acme_time_write(next, job->next_at));
 }
 
+/*
+ * Will its order never come to a good end? What the CA has broken may have
+ * been a bad moment, but not when the same order is broken again.
+ */
+static bool
+is_over(const struct job *job, const struct acme_error *err)
+{
+    switch (err->verdict) {
+    case ACME_REFUSED:
+    case ACME_MISCONFIG:
+        return true;
+    case ACME_PEER_BROKE:
+        return job->resumed;
+    case ACME_RETRY:
+    case ACME_LOCAL:
+        break;
+    }
+    return false;
+}
+
 void
 attempt_failed(struct job *job, struct keeper *keeper,
     const struct acme_error *err, const char *step)
@@ -474,16 +523,17 @@ attempt_failed(struct job *job, struct keeper *keeper,
     if (getrandom(&random, sizeof(random), GRND_NONBLOCK) < 0) {
         random = (uint32_t) keeper->now;
     }
+    /* the pause first: a crash may cost the order, never the pause */
+    acme_plan_failed(&job->plan, err, job->not_after, random, keeper->now);
+    write_plan(job, keeper);
     pending_withdraw(job, keeper);
-    if (err->verdict == ACME_REFUSED || err->verdict == ACME_MISCONFIG) {
-        pending_remove(job, keeper);  /* the CA will not go on with it */
+    if (is_over(job, err)) {
+        pending_remove(job, keeper);
     } else if (job->key != NULL) {
         struct acme_error ignored;
 
         (void) pending_save_order(job, keeper, &ignored);
     }
-    acme_plan_failed(&job->plan, err, job->not_after, random, keeper->now);
-    write_plan(job, keeper);
     deactivate(job, keeper);
     job->next_at = job->plan.next_attempt;
     log_failed(job, err, step);

@@ -16,6 +16,12 @@ void attempt_init(struct job *job, struct keeper *keeper,
     const struct acme_settings_cert *cert);
 void attempt_free(struct job *job);
 
+/*
+ * The clock was set back: what an idle job waits for is reckoned anew, or it
+ * might wait for years.
+ */
+void attempt_clock_set_back(struct job *job, struct keeper *keeper);
+
 /* Is the same set of names being ordered from the same account? */
 bool attempt_must_wait(const struct job *job, const struct keeper *keeper);
 
@@ -32,8 +38,11 @@ void attempt_take_key(struct job *job, struct keeper *keeper);
 /* Hand a JOB_READY job to the agent. */
 void attempt_order(struct job *job, struct keeper *keeper);
 
-/* The agent is gone: an order under way goes to the next one. */
-void attempt_agent_lost(struct job *job);
+/*
+ * The agent is gone: an order under way goes to the next one. One that so
+ * many have ended with has failed; its job may be what ends them.
+ */
+void attempt_agent_lost(struct job *job, struct keeper *keeper);
 
 /* Save the order's URL / publish a proof; on disk before they return. */
 bool attempt_save_order(struct job *job, struct keeper *keeper, const char *url,
@@ -53,7 +62,10 @@ void attempt_installed(struct job *job, struct keeper *keeper,
 void attempt_failed(struct job *job, struct keeper *keeper,
     const struct acme_error *err, const char *step);
 
-/* An operator's reload: a failing job may try early, every 10 minutes. */
+/*
+ * An operator's reload: a failing job may try early, every 10 minutes; one
+ * whose certificate was removed or damaged is due.
+ */
 void attempt_encourage(struct job *job, struct keeper *keeper);
 
 /* The active job with this id, or NULL. */

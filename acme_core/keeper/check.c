@@ -140,6 +140,21 @@ listen_to(int fd, char *last, size_t size)
     }
 }
 
+/* What was printed, as part of a line of the log. */
+static size_t
+one_line(char *text, size_t len)
+{
+    while (len > 0 && (text[len - 1] == '\n' || text[len - 1] == ' ')) {
+        len--;
+    }
+    for (size_t i = 0; i < len; i++) {
+        if (text[i] == '\n') {
+            text[i] = ' ';
+        }
+    }
+    return len;
+}
+
 static bool
 run(const char *pid, char **argv, char **environment, char *verdict,
     size_t *len_out, struct acme_error *err)
@@ -160,7 +175,8 @@ run(const char *pid, char **argv, char **environment, char *verdict,
         close(out[0]);
         return acme_fail_sys(err, "fork");
     }
-    *len_out = 1 + listen_to(out[0], verdict + 1, ACME_CHECK_MAX - 1);
+    *len_out = 1 + one_line(verdict + 1,
+        listen_to(out[0], verdict + 1, ACME_CHECK_MAX - 1));
     close(out[0]);
     kill(child, SIGKILL);  /* nothing, when it has ended */
     while (waitpid(child, &status, 0) < 0 && errno == EINTR) {
@@ -190,7 +206,9 @@ acme_check_run(int fd, const char *pid, struct acme_error *err)
     if (ok) {
         make_check(argv, argc);
         ok = run(pid, argv, envp, verdict, &len, err)
+            /* a keeper that has ended wants it no more */
             && (send(fd, verdict, len, MSG_NOSIGNAL) == (ssize_t) len
+                || errno == EPIPE || errno == ECONNRESET
                 || acme_fail_sys(err, "handing over the verdict"));
     }
     free(argv);

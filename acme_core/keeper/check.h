@@ -20,8 +20,9 @@ enum {
 /*
  * The checker: run the program of the process `pid` once more, with its own
  * arguments, environment and directory, and "-t"; then send the verdict to
- * fd, one message: one of the letters above, and the end of what it printed.
- * As whoever we are: the server reads its configuration as such, too.
+ * fd, one message: one of the letters above, and the end of what it printed,
+ * in one line. As whoever we are: the server reads its configuration as such,
+ * too.
  */
 bool acme_check_run(int fd, const char *pid, struct acme_error *err);
 

@@ -265,6 +265,13 @@ deploy_run(struct keeper *keeper)
     }
 }
 
+void
+deploy_clock_set_back(struct keeper *keeper, int64_t by)
+{
+    keeper->deploy.due_at -= by;
+    keeper->deploy.asked_at -= by;
+}
+
 int64_t
 deploy_wake_at(const struct keeper *keeper)
 {

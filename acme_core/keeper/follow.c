@@ -14,9 +14,12 @@
 
 #include "keeper/deploy.h"
 
-enum { STRANGER_S = 20 };
+enum { STRANGER_S = 20, TICK_MS = 20 };
 
-/* Nanoseconds since 1970 of live/ (folder = ""), or of a link in it; or 0. */
+/*
+ * Nanoseconds since 1970 of live/ (folder = ""), or of a link in it; or 0. A
+ * link is made before it is renamed to its place: that changes its ctime.
+ */
 static int64_t
 changed_at(const struct keeper *keeper, const char *folder)
 {
@@ -28,7 +31,21 @@ changed_at(const struct keeper *keeper, const char *folder)
     if (len < 0 || (size_t) len >= sizeof(path) || lstat(path, &info) != 0) {
         return 0;
     }
-    return (int64_t) info.st_mtim.tv_sec * 1000000000 + info.st_mtim.tv_nsec;
+    return (int64_t) info.st_ctim.tv_sec * 1000000000 + info.st_ctim.tv_nsec;
+}
+
+/* The file system's clock lags behind by a tick. */
+static bool
+is_since_load(const struct keeper *keeper, int64_t at_ns)
+{
+    return at_ns / 1000000 >= keeper->loaded_ms - TICK_MS;
+}
+
+bool
+follow_landed_since_load(const struct keeper *keeper,
+    const struct acme_settings_cert *cert)
+{
+    return is_since_load(keeper, changed_at(keeper, cert->folder));
 }
 
 static void
@@ -47,8 +64,7 @@ look_for_flips(struct keeper *keeper)
 
         newest = at > newest ? at : newest;
     }
-    if (newest > keeper->followed_ns
-        && newest / 1000000000 >= keeper->loaded_at) {
+    if (newest > keeper->followed_ns && is_since_load(keeper, newest)) {
         deploy_landed(keeper, true);
     }
     keeper->followed_ns = newest;

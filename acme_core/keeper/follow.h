@@ -13,4 +13,11 @@
  */
 void follow(struct keeper *keeper);
 
+/*
+ * Has this one landed in live/ since our server read its configuration? When
+ * in doubt, it has: a reload too many is harmless.
+ */
+bool follow_landed_since_load(const struct keeper *keeper,
+    const struct acme_settings_cert *cert);
+
 #endif

@@ -29,7 +29,12 @@
 enum {
     STORE_RETRY_MS = 500,       /* another keeper has the lock */
     STORE_BROKEN_MS = 30000,    /* the operator has to mend something */
-    AGENT_MESSAGES_A_TURN = 256
+    STORE_COURTESY_MS = 5000,   /* the lock is free: another one's turn */
+    STRANGER_HAS_IT_S = 3,      /* our server's last keeper ends sooner */
+    AGENT_MESSAGES_A_TURN = 256,
+    AGENT_IDLE_S = 20,          /* then one without orders is let go */
+    AGENT_SILENT_S = 30 * 60,   /* then one with orders hangs: it polls */
+    CLOCK_JITTER_S = 10         /* not worth a thought, when it is set back */
 };
 
 /* ---- starting */
@@ -38,6 +43,31 @@ static int64_t
 clock_now(void)
 {
     return (int64_t) time(NULL);
+}
+
+/*
+ * Look at the clock. Where it was set back (a machine without a battery may
+ * come up with any time), what was to happen after a while moves along.
+ */
+static void
+read_clock(struct keeper *keeper)
+{
+    int64_t before = keeper->now;
+
+    keeper->now = clock_now();
+    if (keeper->now >= before - CLOCK_JITTER_S) {
+        return;
+    }
+    acme_log(&keeper->log, ACME_LOG_NOTICE,
+        "the clock was set back by %lld seconds",
+        (long long) (before - keeper->now));
+    keeper->agent_start_at -= before - keeper->now;
+    keeper->agent_heard_at -= before - keeper->now;
+    deploy_clock_set_back(keeper, before - keeper->now);
+    for (size_t i = 0; keeper->jobs != NULL
+         && i < keeper->settings->cert_count; i++) {
+        attempt_clock_set_back(&keeper->jobs[i], keeper);
+    }
 }
 
 /*
@@ -54,7 +84,7 @@ take_word(struct keeper *keeper)
         return false;
     }
     if (letter == ACME_TELL_RELOAD) {
-        keeper->loaded_at = clock_now();
+        keeper->loaded_ms = clock_now() * 1000;
         keeper->reloaded = true;
         (void) deploy_reloaded(keeper);
     } else if (letter == ACME_ASK_CHECK) {
@@ -84,6 +114,18 @@ wait_ms(struct keeper *keeper, int timeout_ms)
 }
 
 /*
+ * Another server's keeper had the store, and has just ended. That may be a
+ * reload of that server or an accident: its next keeper, which knows names
+ * that we do not, goes first.
+ */
+static bool
+lets_another_go_first(const struct keeper *keeper)
+{
+    return keeper->followed_at != 0
+        && keeper->now - keeper->followed_at >= STRANGER_HAS_IT_S;
+}
+
+/*
  * Open and lock the store, for as long as it takes: another keeper may have it
  * (a reload or upgrade is under way, or a second server shares it), or the
  * operator has to mend something. Each reason is logged once.
@@ -93,6 +135,7 @@ take_store(struct keeper *keeper)
 {
     char said[sizeof(((struct acme_error *) 0)->text)] = "";
     struct acme_error err;
+    bool polite = false;
 
     for (;;) {
         bool busy = false;
@@ -103,12 +146,27 @@ take_store(struct keeper *keeper)
         }
         if (keeper->store != NULL) {
             if (acme_store_lock(keeper->store, &err)) {
-                return true;
+                if (polite || !lets_another_go_first(keeper)) {
+                    return true;
+                }
+                polite = true;
+                acme_store_close(keeper->store);
+                keeper->store = NULL;
+                if (!wait_ms(keeper, STORE_COURTESY_MS)) {
+                    return false;
+                }
+                continue;
             }
             busy = err.sys == EWOULDBLOCK;
+            polite = polite && !busy;
+        }
+        if (!busy) {
+            /* opened anew the next time: it may have been removed */
+            acme_store_close(keeper->store);
+            keeper->store = NULL;
         }
         if (busy) {
-            keeper->now = clock_now();
+            read_clock(keeper);
             follow(keeper);
         }
         if (strcmp(said, err.text) != 0) {
@@ -170,7 +228,7 @@ prepare(struct keeper *keeper, struct acme_error *err)
         struct job *job = &keeper->jobs[i];
 
         attempt_init(job, keeper, &settings->certs[i]);
-        if (job->obtained_at >= keeper->loaded_at && job->served) {
+        if (job->served && follow_landed_since_load(keeper, job->cert)) {
             deploy_landed(keeper, true);  /* the server has not seen it yet */
         }
     }
@@ -236,6 +294,17 @@ want_agent(struct keeper *keeper)
     keeper->agent_start_at = keeper->now + 1;
 }
 
+/* What it was told goes with it; it ends when our end is closed. */
+static void
+drop_agent(struct keeper *keeper)
+{
+    acme_channel_free(keeper->agent);
+    keeper->agent = NULL;
+    for (size_t i = 0; i < keeper->settings->ca_count; i++) {
+        keeper->accounts[i].announced = false;
+    }
+}
+
 static void
 agent_lost(struct keeper *keeper, const struct acme_error *err)
 {
@@ -244,19 +313,52 @@ agent_lost(struct keeper *keeper, const struct acme_error *err)
     acme_log_always(&keeper->log, ACME_LOG_ERROR,
         "the agent is gone (%s); a new one goes on with its orders",
         err->text);
-    acme_channel_free(keeper->agent);
-    keeper->agent = NULL;
+    drop_agent(keeper);
     for (unsigned i = 0; i < keeper->agent_deaths && pause < 60; i++) {
         pause *= 2;
     }
     keeper->agent_deaths++;
     keeper->agent_start_at = keeper->now + (pause < 60 ? pause : 60);
-    for (size_t i = 0; i < keeper->settings->ca_count; i++) {
-        keeper->accounts[i].announced = false;
+    /* backwards, because a job that fails leaves the list */
+    for (size_t i = keeper->active_count; i-- > 0;) {
+        attempt_agent_lost(keeper->active[i], keeper);
     }
-    for (size_t i = 0; i < keeper->active_count; i++) {
-        attempt_agent_lost(keeper->active[i]);
+}
+
+/* When the agent is to go: without work, or silent over it. */
+static int64_t
+agent_end_at(const struct keeper *keeper)
+{
+    int64_t patience = AGENT_SILENT_S;
+
+    if (keeper->agent == NULL) {
+        return INT64_MAX;
     }
+    if (keeper->active_count == 0) {
+        patience = AGENT_IDLE_S;
+    }
+    return keeper->agent_heard_at + patience;
+}
+
+/*
+ * One that hangs says nothing, and its end is not heard of; the supervisor
+ * kills it when it starts the next one.
+ */
+static void
+mind_agent(struct keeper *keeper)
+{
+    struct acme_error err;
+
+    if (keeper->now < agent_end_at(keeper)) {
+        return;
+    }
+    if (keeper->active_count == 0) {
+        drop_agent(keeper);
+        return;
+    }
+    acme_fail(&err, ACME_PEER_BROKE, "it was silent for %d minutes",
+        AGENT_SILENT_S / 60);
+    agent_lost(keeper, &err);
 }
 
 static void
@@ -265,6 +367,7 @@ take_agent(struct keeper *keeper, int fd)
     keeper->agent_asked = false;
     if (fd >= 0) {
         keeper->agent = acme_channel_new(fd, ACME_END_KEEPER);
+        keeper->agent_heard_at = keeper->now;
     }
     if (keeper->agent == NULL) {
         keeper->agent_start_at = keeper->now + 1;
@@ -299,7 +402,7 @@ take_keygen(struct keeper *keeper, int fd)
 static void
 take_reload(struct keeper *keeper)
 {
-    keeper->loaded_at = keeper->now;
+    keeper->loaded_ms = keeper->now * 1000;
     if (deploy_reloaded(keeper)) {
         encourage_all(keeper);
     }
@@ -347,6 +450,7 @@ serve_agent(struct keeper *keeper)
     bool got = true;
     bool ok = acme_channel_flush(keeper->agent, &err);
 
+    keeper->agent_heard_at = keeper->now;
     for (int i = 0; ok && got && i < AGENT_MESSAGES_A_TURN; i++) {
         ok = acme_channel_next(keeper->agent, &message, &got, &err);
         if (!ok || !got) {
@@ -391,6 +495,7 @@ hand_over_ready_jobs(struct keeper *keeper)
 {
     for (size_t i = keeper->active_count; keeper->agent != NULL && i-- > 0;) {
         if (keeper->active[i]->state == JOB_READY) {
+            keeper->agent_heard_at = keeper->now;
             attempt_order(keeper->active[i], keeper);
         }
     }
@@ -400,6 +505,7 @@ static int
 time_to_sleep(const struct keeper *keeper)
 {
     int64_t wake_at = deploy_wake_at(keeper);
+    int64_t end_at = agent_end_at(keeper);
     int64_t left;
 
     for (size_t i = 0; i < keeper->settings->cert_count; i++) {
@@ -414,6 +520,7 @@ time_to_sleep(const struct keeper *keeper)
         && keeper->active_count > 0 && keeper->agent_start_at < wake_at) {
         wake_at = keeper->agent_start_at;
     }
+    wake_at = end_at < wake_at ? end_at : wake_at;
     /* an hour at most: the wall clock may be set meanwhile */
     left = wake_at - keeper->now;
     return left <= 0 ? 0 : left > 3600 ? 3600000 : (int) left * 1000;
@@ -422,8 +529,9 @@ time_to_sleep(const struct keeper *keeper)
 static void
 work(struct keeper *keeper)
 {
-    keeper->now = clock_now();
+    read_clock(keeper);
     start_due_jobs(keeper);
+    mind_agent(keeper);
     want_agent(keeper);
     hand_over_ready_jobs(keeper);
     deploy_run(keeper);
@@ -439,6 +547,22 @@ serve_keygens(struct keeper *keeper)
     }
 }
 
+/*
+ * The store may be removed under us, by an operator who wants to begin anew:
+ * we end, and the supervisor starts a keeper that does.
+ */
+static bool
+has_store(const struct keeper *keeper)
+{
+    if (acme_store_is_locked(keeper->store)) {
+        return true;
+    }
+    acme_log_always(&keeper->log, ACME_LOG_WARN, "the files of "
+        "acme_state_path %s were removed: starting anew",
+        keeper->settings->state_path);
+    return false;
+}
+
 static void
 loop(struct keeper *keeper)
 {
@@ -449,6 +573,9 @@ loop(struct keeper *keeper)
         nfds_t count = KEYGENS;
         int timeout;
 
+        if (!has_store(keeper)) {
+            return;
+        }
         work(keeper);
         fds[SUPERVISOR] = (struct pollfd) { keeper->supervisor_fd, POLLIN, 0 };
         fds[AGENT] = (struct pollfd) { -1, 0, 0 };
@@ -466,7 +593,7 @@ loop(struct keeper *keeper)
         if (poll(fds, count, timeout) < 0 && errno != EINTR) {
             return;
         }
-        keeper->now = clock_now();
+        read_clock(keeper);
         if (fds[SUPERVISOR].revents != 0 && !serve_supervisor(keeper)) {
             return;
         }
@@ -490,7 +617,7 @@ acme_keeper_run(struct acme_settings *settings,
     struct keeper keeper = { .settings = settings, .page_fd = start->page_fd,
         .supervisor_fd = start->supervisor_fd, .control_fd = -1,
         .next_job_id = JOB_ID_FIRST, .log = *log,
-        .life_inode = start->life_inode, .loaded_at = start->loaded_at,
+        .life_inode = start->life_inode, .loaded_ms = start->loaded_ms,
         .reloaded = start->reloaded, .deploy = { .check_fd = -1 } };
     struct acme_error err;
     int status = 0;

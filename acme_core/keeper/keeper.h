@@ -18,9 +18,9 @@ struct acme_keeper_start {
     int page_fd;                    /* the shared page, writable */
     unsigned long long life_inode;  /* of the lifetime pipe, whose write end
                                        the server holds */
-    int64_t loaded_at;              /* unix seconds, when the server last read
-                                       its configuration: certificates obtained
-                                       since then are not served yet */
+    int64_t loaded_ms;              /* unix milliseconds, when the server last
+                                       read its configuration: certificates
+                                       that landed since are not served yet */
     bool reloaded;                  /* it did so because it was reloaded */
 };
 

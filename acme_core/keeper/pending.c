@@ -146,12 +146,29 @@ pending_has_token(const struct job *job, struct acme_bytes token)
     return find_token(job, token) < job->proof_count;
 }
 
+/* Two orders of an account may share the authorization of a name. */
+static bool
+another_has_token(const struct job *job, const struct keeper *keeper,
+    struct acme_bytes token)
+{
+    for (size_t i = 0; i < keeper->settings->cert_count; i++) {
+        if (&keeper->jobs[i] != job
+            && pending_has_token(&keeper->jobs[i], token)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 void
 pending_withdraw(struct job *job, struct keeper *keeper)
 {
     for (size_t i = 0; i < job->proof_count; i++) {
-        acme_page_withdraw(keeper->page,
-            acme_bytes_of(job->proofs[i].token));
+        struct acme_bytes token = acme_bytes_of(job->proofs[i].token);
+
+        if (!another_has_token(job, keeper, token)) {
+            acme_page_withdraw(keeper->page, token);
+        }
     }
     free_proofs(job);
 }

@@ -124,8 +124,15 @@ service_is_current(struct job *job, struct keeper *keeper)
     acme_leaf_free(&leaf);
     acme_buffer_wipe(&key);
     acme_buffer_free(&chain);
-    return job->fits && keeper->now
-        < acme_plan_renew_at(job->not_before, job->not_after);
+    return job->fits && keeper->now < service_renew_at(job, keeper);
+}
+
+int64_t
+service_renew_at(const struct job *job, const struct keeper *keeper)
+{
+    /* a time to come (the clock was set back) says nothing */
+    return acme_plan_renew_again_at(job->not_before, job->not_after,
+        job->obtained_at <= keeper->now ? job->obtained_at : 0);
 }
 
 bool

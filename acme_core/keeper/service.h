@@ -7,10 +7,13 @@
 #include "keeper/state.h"
 
 /*
- * Read live/<folder> and set .served, .fits, .not_before and .not_after. True
- * when it fits the settings and is not yet due for renewal.
+ * Read live/<folder> and set .served, .fits, .not_before, .not_after and
+ * .obtained_at. True when it fits the settings and is not yet due for renewal.
  */
 bool service_is_current(struct job *job, struct keeper *keeper);
+
+/* When the certificate that was last read or installed is to be renewed. */
+int64_t service_renew_at(const struct job *job, const struct keeper *keeper);
 
 /*
  * Is the key of the order under way the one of the certificate in service?

@@ -80,6 +80,7 @@ struct job {
     struct acme_plan plan;
     struct acme_key *key;       /* of the order under way */
     char *order_url;            /* or NULL */
+    unsigned agents_lost;       /* in this attempt */
     bool resumed;               /* this attempt began with an order_url */
     struct proof *proofs;
     size_t proof_count;
@@ -114,7 +115,7 @@ struct keeper {
     int supervisor_fd;
     int control_fd;             /* listening, or -1 */
     unsigned long long life_inode;
-    int64_t loaded_at;          /* when the server last read its settings */
+    int64_t loaded_ms;          /* when the server last read its settings */
     bool reloaded;              /* by a reload, not by a start */
     int64_t followed_at;        /* since when we follow another keeper, or 0 */
     int64_t followed_ns;        /* its newest flip, or 0 */
@@ -123,6 +124,7 @@ struct keeper {
     struct acme_channel *agent; /* or NULL */
     bool agent_asked;
     unsigned agent_deaths;
+    int64_t agent_heard_at;     /* it spoke, or was given an order */
     int64_t agent_start_at;     /* unix seconds */
     struct account *accounts;   /* settings->ca_count */
     struct job *jobs;           /* settings->cert_count */

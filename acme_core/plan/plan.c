@@ -105,6 +105,19 @@ acme_plan_renew_at(int64_t not_before, int64_t not_after)
     return not_after - (life <= SHORT_LIFE_S ? life / 2 : life / 3);
 }
 
+int64_t
+acme_plan_renew_again_at(int64_t not_before, int64_t not_after,
+    int64_t obtained_at)
+{
+    int64_t at = acme_plan_renew_at(not_before, not_after);
+
+    if (at > obtained_at) {
+        return at;
+    }
+    at = acme_plan_renew_at(obtained_at, not_after);
+    return at > obtained_at + MINUTE_S ? at : obtained_at + MINUTE_S;
+}
+
 /* +-10 %, from 32 random bits. */
 static int64_t
 jitter(int64_t pause, uint32_t random)
@@ -134,6 +147,25 @@ acme_plan_failed(struct acme_plan *plan, const struct acme_error *err,
         : now + pause;
     memcpy(plan->problem, err->problem, sizeof(plan->problem));
     memcpy(plan->text, err->text, sizeof(plan->text));
+}
+
+static int64_t
+moved_back(int64_t at, int64_t by)
+{
+    return at > by ? at - by : 0;
+}
+
+void
+acme_plan_set_clock_back(struct acme_plan *plan, int64_t now)
+{
+    int64_t by = plan->failed_at - now;
+
+    if (by <= 0) {
+        return;
+    }
+    plan->failed_at = now;
+    plan->next_attempt = moved_back(plan->next_attempt, by);
+    plan->retry_at = moved_back(plan->retry_at, by);
 }
 
 /* A time from the future (the clock was set back) does not count. */

@@ -34,6 +34,15 @@ bool acme_plan_read(struct acme_bytes json, struct acme_plan *plan);
 int64_t acme_plan_renew_at(int64_t not_before, int64_t not_after);
 
 /*
+ * The same, for a certificate obtained at a known moment (0 = not known). One
+ * that was due before it came (the CA dates it back, or our clock is wrong)
+ * is renewed as if its life began then, at least a minute later: else it
+ * would be ordered again and again.
+ */
+int64_t acme_plan_renew_again_at(int64_t not_before, int64_t not_after,
+    int64_t obtained_at);
+
+/*
  * After a failure: 1, 10, 100 minutes, then daily, each +-10 %; never before
  * the CA's Retry-After (8 days at most), never later than 1/10 of the life
  * left (but at least a minute) while a certificate is still valid.
@@ -42,6 +51,12 @@ int64_t acme_plan_renew_at(int64_t not_before, int64_t not_after);
  */
 void acme_plan_failed(struct acme_plan *plan, const struct acme_error *err,
     int64_t not_after, uint32_t random, int64_t now);
+
+/*
+ * The clock was set back: a failure in what is now the future counts as one
+ * of this moment, with the same pause behind it.
+ */
+void acme_plan_set_clock_back(struct acme_plan *plan, int64_t now);
 
 /*
  * An operator's reload: may a failing certificate be tried now? Every 10

@@ -577,7 +577,10 @@ keep_waiting(struct acme_order *order, struct acme_error *err)
     return true;
 }
 
-/* The URL stays saved, so this order may go on another day. */
+/*
+ * The URL stays saved, so this order may go on another day: once, or as long
+ * as the CA itself says when.
+ */
 static bool
 fail_impatient(const struct acme_order *order, struct acme_error *err)
 {
@@ -585,6 +588,9 @@ fail_impatient(const struct acme_order *order, struct acme_error *err)
         acme_order_status_name(order->object.status),
         ACME_PACE_PATIENCE_MS / 60000);
     err->retry_at = order->retry_at;
+    if (order->resumed && order->retry_at <= order->now_ms / 1000) {
+        make_gone(err);
+    }
     return false;
 }
 

@@ -64,8 +64,9 @@ void acme_order_free(struct acme_order *order);
  * the order, an authorization or a challenge is invalid (the CA's words,
  * err->name says whose), no http-01 challenge is offered, the CA sends us to
  * a URL of a foreign origin, the order made no progress for 15 minutes
- * (ACME_RETRY: it may be resumed), a resumed order is of no more use
- * (ACME_REFUSED, problem "orderGone": forget its URL and make a new one).
+ * (ACME_RETRY: it may be resumed), a resumed order is of no more use, or
+ * again made no progress (ACME_REFUSED, problem "orderGone": forget its URL
+ * and make a new one).
  */
 bool acme_order_next(struct acme_order *order, int64_t now_ms,
     struct acme_need *need, struct acme_error *err);

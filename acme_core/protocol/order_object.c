@@ -82,7 +82,13 @@ check_identifiers(const struct acme_order_object *object, const cJSON *json,
     struct acme_error *err)
 {
     const cJSON *identifiers = acme_json_array(json, "identifiers");
+    int count = cJSON_GetArraySize(identifiers);
 
+    if (count > ACME_AUTHORIZATIONS_MAX) {
+        return acme_fail(err, ACME_PEER_BROKE,
+            "the CA's order has %d identifiers, at most %d are taken",
+            count, ACME_AUTHORIZATIONS_MAX);
+    }
     for (size_t i = 0; i < object->name_count; i++) {
         if (!has_identifier(identifiers, object->names[i])) {
             return acme_fail(err, ACME_REFUSED,

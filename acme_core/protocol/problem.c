@@ -79,7 +79,7 @@ read_detail(const cJSON *problem, char *out, size_t size)
     if (!cJSON_IsString(item)) {
         item = cJSON_GetObjectItemCaseSensitive(problem, "title");
     }
-    acme_log_escape(out, size,
+    acme_log_sentence(out, size,
         acme_bytes_of(cJSON_IsString(item) ? item->valuestring : NULL));
 }
 
@@ -186,6 +186,7 @@ acme_problem_of_reply(const struct acme_reply *reply, struct acme_error *err)
 
 /* ---- hints: first match wins; NULL matches everything */
 
+#define NO_CA "this is not how an ACME CA answers: check the URL in acme_ca"
 #define BAD_BINDING "the CA did not take what acme_eab names: check the " \
     "key identifier and the key; those of some CAs are good for one account " \
     "and a few days only"
@@ -202,6 +203,9 @@ static const struct {
         "or for a private CA name its root in acme_ca_certificate" },
     { NULL, "no alternative certificate subject name", "the CA's own HTTPS "
         "certificate is for another name: check the URL in acme_ca" },
+    { NULL, "wrong version number", "what listens there does not speak "
+        "HTTPS: check the host and port in acme_ca" },
+    { NULL, "redirects followed", NO_CA },
     { NULL, "Could not resolve host", "this machine cannot resolve the CA's "
         "name: check its resolver, and the URL in acme_ca" },
     { NULL, "could not be reached", "check that this machine may open HTTPS "
@@ -266,10 +270,15 @@ static const struct {
         "another one may" },
     { "malformed", "public suffix", "this is no public name: use a private "
         "CA for it" },
+    { NULL, "not permit ip", "this CA certifies IP addresses only by a "
+        "profile, which this version cannot ask for: take the IP addresses "
+        "out of the certificate's names" },
     { "serverInternal", NULL, "the CA has trouble of its own: nothing to do "
         "here" },
     { NULL, "HTTP status 5", "the CA has trouble of its own: nothing to do "
         "here" },
+    { NULL, "HTTP status 404", NO_CA },
+    { NULL, "the CA's directory", NO_CA },
 };
 
 const char *

@@ -177,8 +177,7 @@ collect_urls(struct directory *directory, const cJSON *object,
     const cJSON *member;
 
     cJSON_ArrayForEach(member, object) {
-        const char *url = acme_json_text(object, member->string,
-            ACME_URL_MAX);
+        const char *url = acme_json_text_of(member, ACME_URL_MAX);
         char origin[ACME_URL_MAX + 1];
         struct acme_error ignored;
 

@@ -267,7 +267,7 @@ launch(struct acme_helper *helper, const char *path, bool reload,
         goto out;
     }
     snprintf(argument, sizeof(argument), "%lld%s%s",
-        (long long) options->read_at, reload ? " " ACME_ARGUMENT_RELOAD : "",
+        (long long) options->read_ms, reload ? " " ACME_ARGUMENT_RELOAD : "",
         options->child ? " " ACME_ARGUMENT_CHILD : "");
     start.fds[0] = start.fds[1] = null_fd;
     start.fds[ACME_FD_LOG] = options->log_fd >= 0 ? options->log_fd : null_fd;
@@ -308,16 +308,20 @@ is_alive(const struct acme_helper *helper)
     return helper->life_fd >= 0 && poll(&life, 1, 0) == 0;
 }
 
+/* Nothing to a dead one: the server may not have ignored SIGPIPE. */
 static void
 say(const struct acme_helper *helper, char word)
 {
-    (void) !write(helper->life_fd, &word, 1);
+    if (is_alive(helper)) {
+        (void) !write(helper->life_fd, &word, 1);
+    }
 }
 
 static void
 helper_free(struct acme_helper *helper)
 {
     if (helper->life_fd >= 0) {
+        say(helper, ACME_LIFE_END);
         close(helper->life_fd);
     }
     page_release(helper->page);
@@ -365,28 +369,61 @@ helper_new(const struct acme_settings *settings, struct acme_helper *running,
 }
 
 struct acme_helper *
-acme_helper_start(const struct acme_settings *settings,
-    struct acme_helper *running, const struct acme_helper_options *options,
-    struct acme_error *err)
+acme_helper_keep(const struct acme_settings *settings,
+    struct acme_helper *running)
+{
+    struct acme_buffer wire = ACME_BUFFER(SETTINGS_MAX);
+    struct acme_error err;
+    bool same;
+
+    same = running != NULL && is_alive(running)
+        && acme_settings_write(settings, &wire, &err)
+        && acme_bytes_equal(acme_buffer_bytes(&running->wire),
+            acme_buffer_bytes(&wire));
+    acme_buffer_free(&wire);
+    if (!same) {
+        return NULL;
+    }
+    running->references++;
+    say(running, ACME_LIFE_RELOADED);
+    return running;
+}
+
+static struct acme_helper *
+launch_new(const struct acme_settings *settings, struct acme_helper *running,
+    const struct acme_helper_options *options, struct acme_error *err)
 {
     struct acme_helper *helper = helper_new(settings, running, err);
 
-    if (helper == NULL) {
-        return NULL;
-    }
-    if (running != NULL && is_alive(running)
-        && acme_bytes_equal(acme_buffer_bytes(&running->wire),
-            acme_buffer_bytes(&helper->wire))) {
-        helper_free(helper);
-        running->references++;
-        say(running, ACME_LIFE_RELOADED);
-        return running;
-    }
-    if (!launch(helper, settings->helper, running != NULL, options, err)) {
+    if (helper != NULL && !launch(helper, settings->helper, running != NULL,
+        options, err)) {
         helper_free(helper);
         return NULL;
     }
     return helper;
+}
+
+struct acme_helper *
+acme_helper_start(const struct acme_settings *settings,
+    struct acme_helper *running, const struct acme_helper_options *options,
+    struct acme_error *err)
+{
+    struct acme_helper *helper = acme_helper_keep(settings, running);
+
+    if (helper == NULL) {
+        helper = launch_new(settings, running, options, err);
+    }
+    if (helper == NULL) {
+        acme_while(err, "the helper is not running, certificates are neither "
+            "obtained nor renewed");
+    }
+    return helper;
+}
+
+bool
+acme_helper_has_ended(const struct acme_helper *helper)
+{
+    return !is_alive(helper);
 }
 
 void

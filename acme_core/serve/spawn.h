@@ -27,7 +27,7 @@ enum {
 
 /*
  * The argument of a helper: when the server began to read its configuration
- * (unix seconds), then these words where they apply.
+ * (unix milliseconds), then these words where they apply.
  */
 #define ACME_ARGUMENT_RELOAD "reload"   /* a reload started it */
 #define ACME_ARGUMENT_CHILD "child"     /* its parent is the server's master */
@@ -35,15 +35,17 @@ enum {
 /* Bytes on the lifetime pipe. */
 enum {
     ACME_LIFE_RELOADED = 'r',
-    ACME_LIFE_RELOADING = 'c'
+    ACME_LIFE_RELOADING = 'c',
+    ACME_LIFE_END = 'e'      /* as its end does; a daemon of the server may
+                                hold a copy and keep it open */
 };
 
 struct acme_helper;   /* refcounted: one reference a server configuration */
 
 struct acme_helper_options {
     int log_fd;        /* where its log lines go */
-    int64_t read_at;   /* unix seconds, before the certificates were looked
-                          up: one that is newer is not served yet */
+    int64_t read_ms;   /* unix milliseconds, before the certificates were
+                          looked up: one that is newer is not served yet */
     bool child;        /* it is to be a child of ours, whose end we wait for,
                           and not nobody's */
 };
@@ -53,11 +55,22 @@ struct acme_helper_options {
  * equal settings and still lives, it is told of the reload ('r' on the pipe)
  * and gets one more reference; else a new one is started on running's page (or
  * on a new page) and waits for the store until the old one has ended.
- * Errors: ACME_LOCAL when it cannot be started; never fatal to a server.
+ * Errors: ACME_LOCAL when it cannot be started, with what that means for the
+ * operator in front; never fatal to a server.
  */
 struct acme_helper *acme_helper_start(const struct acme_settings *settings,
     struct acme_helper *running, const struct acme_helper_options *options,
     struct acme_error *err);
+
+/* Has it ended by itself, or been killed? Asked by the master only. */
+bool acme_helper_has_ended(const struct acme_helper *helper);
+
+/*
+ * For a server that cannot start a helper with these settings now: the running
+ * one (may be NULL), as above, when it can go on with them, else NULL.
+ */
+struct acme_helper *acme_helper_keep(const struct acme_settings *settings,
+    struct acme_helper *running);
 
 /* The pid of one that was started as a child, else 0. */
 pid_t acme_helper_pid(const struct acme_helper *helper);

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/log.h"
 #include "settings/ca.h"
@@ -32,15 +33,16 @@ check_path(size_t argc, const char *const *argv, struct acme_error *err)
         || refuse(err, argv[0], "an absolute path");
 }
 
-/* One of a few words. */
+/* One of a few words, which `compare` takes for equal. */
 static bool
-check_word(const char *value, const char *const *words, size_t count,
-    const char *allowed, struct acme_error *err)
+check_word(const char *value, int (*compare)(const char *, const char *),
+    const char *const *words, size_t count, const char *allowed,
+    struct acme_error *err)
 {
     char shown[128], advice[96];
 
     for (size_t i = 0; i < count; i++) {
-        if (strcmp(value, words[i]) == 0) {
+        if (compare(value, words[i]) == 0) {
             return true;
         }
     }
@@ -93,10 +95,10 @@ check_eab(size_t argc, const char *const *argv, struct acme_error *err)
         }
     }
     return check_path(1, argv + 2, err) && (argc == 3 || check_word(argv[3],
-        algorithms, 3, "HS256, HS384, HS512", err));
+        strcmp, algorithms, 3, "HS256, HS384, HS512", err));
 }
 
-/* ---- acme_accept_terms */
+/* ---- acme_accept_terms: "On" is as good, as with the servers' own flags */
 
 static bool
 check_flag(size_t argc, const char *const *argv, struct acme_error *err)
@@ -104,13 +106,13 @@ check_flag(size_t argc, const char *const *argv, struct acme_error *err)
     static const char *const words[] = { "on", "off" };
 
     (void) argc;
-    return check_word(argv[0], words, 2, "on, off", err);
+    return check_word(argv[0], strcasecmp, words, 2, "on, off", err);
 }
 
 bool
 acme_value_flag(const char *argument)
 {
-    return strcmp(argument, "on") == 0;
+    return strcasecmp(argument, "on") == 0;
 }
 
 /* ---- acme_contact: a mail address, with or without mailto: */
@@ -160,7 +162,7 @@ check_key(size_t argc, const char *const *argv, struct acme_error *err)
         "rsa:2048", "rsa:3072", "rsa:4096" };
 
     (void) argc;
-    return check_word(argv[0], words, 5,
+    return check_word(argv[0], strcmp, words, 5,
         "ecdsa:256, ecdsa:384, rsa:2048, rsa:3072, rsa:4096", err);
 }
 
@@ -189,7 +191,8 @@ check_reload(size_t argc, const char *const *argv, struct acme_error *err)
     static const char *const words[] = { "graceful", "off" };
     long delay;
 
-    if (!check_word(argv[0], words, 2, "graceful [delay=10s], off", err)) {
+    if (!check_word(argv[0], strcasecmp, words, 2,
+            "graceful [delay=10s], off", err)) {
         return false;
     }
     if (argc == 1) {
@@ -197,7 +200,7 @@ check_reload(size_t argc, const char *const *argv, struct acme_error *err)
     }
     delay = strncmp(argv[1], "delay=", 6) == 0 ? read_seconds(argv[1] + 6)
                                                : -1;
-    if (strcmp(argv[0], "off") == 0 || delay < 0 || delay > DELAY_MAX_S) {
+    if (strcasecmp(argv[0], "off") == 0 || delay < 0 || delay > DELAY_MAX_S) {
         return refuse(err, argv[1], "\"graceful delay=\" and a time from 0s "
             "to 10m");
     }

@@ -109,9 +109,14 @@ acme_scope_set(struct acme_scope *scope, enum acme_directive directive,
             value->where);
     }
     if (argc < info->min || argc > info->max) {
+        char most[32] = "";
+
+        if (argc > info->max && info->max > 2) {
+            snprintf(most, sizeof(most), ", at most %u arguments", info->max);
+        }
         return acme_fail(err, ACME_MISCONFIG, "invalid number of arguments "
-            "in \"%s\", its form is: %s %s", info->name, info->name,
-            info->arguments);
+            "in \"%s\", its form is: %s %s%s", info->name, info->name,
+            info->arguments, most);
     }
     if (!acme_check_arguments(directive, argc, argv, err)) {
         return acme_while(err, "%s", info->name);

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -66,7 +67,7 @@ set_numbers(struct acme_settings *settings, const struct acme_scope *global)
 
     settings->accept_terms = acme_value_flag(text_of(NULL, global,
         ACME_DIRECTIVE_ACCEPT_TERMS, "off"));
-    settings->reload = strcmp(text_of(NULL, global, ACME_DIRECTIVE_RELOAD,
+    settings->reload = strcasecmp(text_of(NULL, global, ACME_DIRECTIVE_RELOAD,
         "graceful"), "off") != 0;
     settings->reload_delay_s = DEFAULT_DELAY_S;
     value = acme_scope_value(NULL, global, ACME_DIRECTIVE_RELOAD);

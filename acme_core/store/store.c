@@ -230,8 +230,15 @@ acme_store_lock(struct acme_store *store, struct acme_error *err)
         return while_writing(err, store->path);
     }
     if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
-        acme_fail_sys(err, "another helper has the store %.300s",
-            store->path);
+        int sys = errno;
+
+        if (sys == EWOULDBLOCK) {
+            acme_fail(err, ACME_LOCAL, "another helper has the store %.300s",
+                store->path);
+            err->sys = sys;
+        } else {
+            acme_fail_sys(err, "locking the store %.300s", store->path);
+        }
         close(fd);
         return false;
     }
@@ -239,6 +246,23 @@ acme_store_lock(struct acme_store *store, struct acme_error *err)
     /* with the lock, and never without: another keeper may be writing */
     clean_dir(store->fd, 3);
     return true;
+}
+
+/* By its path, as the servers read it: the folder may have been moved. */
+bool
+acme_store_is_locked(const struct acme_store *store)
+{
+    struct stat ours, there;
+    char path[PATH_MAX];
+
+    snprintf(path, sizeof(path), "%s/lock", store->path);
+    if (store->lock_fd < 0 || fstat(store->lock_fd, &ours) != 0) {
+        return false;
+    }
+    if (lstat(path, &there) != 0) {
+        return errno != ENOENT;
+    }
+    return ours.st_ino == there.st_ino && ours.st_dev == there.st_dev;
 }
 
 /* ---- files in folders of folders */

@@ -59,6 +59,13 @@ void acme_store_doubts(const struct acme_store *store,
  */
 bool acme_store_lock(struct acme_store *store, struct acme_error *err);
 
+/*
+ * Is what was locked still the store? Not when its files were removed, or
+ * other ones are in their place: what is written now would be lost, and
+ * another keeper could have the lock too.
+ */
+bool acme_store_is_locked(const struct acme_store *store);
+
 /* ---- accounts: <ca> is made of [a-z0-9._-] by acme_store_ca_folder */
 
 /*

@@ -47,34 +47,32 @@ while IFS=: read -r file line text; do
     fi
 done < <(grep -rn --include='*.[ch]' '^# *include *"' acme_core)
 
-# Some libraries belong to some folders.
+# Some libraries belong to some folders, the servers' headers to adapters.
 only() {
     local header=$1 allowed=$2 hits
-    hits=$(grep -rnE --include='*.[ch]' "^# *include *<$header" acme_core |
-        grep -vE "^acme_core/($allowed)")
-    [ -z "$hits" ] || fail "only $allowed may include <$header>:
+    hits=$(grep -rnE --include='*.[ch]' "^# *include *[<\"]$header" \
+        acme_core ngx_module apache_module | grep -vE "^($allowed)")
+    [ -z "$hits" ] || fail "only $allowed may include $header:
 $hits"
 }
-only 'openssl/' 'crypto/'
-only 'curl/' 'agent/'
-only '(cjson/|cJSON)' 'format/json'
-only 'seccomp' 'helper/sandbox'
-only '(ngx_|httpd\.h|ap_|apr_)' 'none/'
+only 'openssl/' 'acme_core/crypto/'
+only 'curl/' 'acme_core/agent/'
+only '(cjson/|cJSON)' 'acme_core/format/json'
+only 'seccomp' 'acme_core/helper/sandbox'
+only 'ngx_' 'ngx_module/'
+only '(httpd\.h|mod_|ap_|apr_|apu|http_[a-z]+\.h)' 'apache_module/'
 
-# The adapters see one header of ours.
-if [ -d ngx_module ]; then
-    hits=$(grep -rn --include='*.[ch]' '^# *include *"' ngx_module |
-        grep -vE '"(acme_core\.h|include/acme_core\.h|ngx_[a-z0-9_]+\.h)"')
-    [ -z "$hits" ] || fail "ngx_module includes only acme_core.h of ours:
+# The adapters see one header of ours. What is theirs begins with their name.
+adapter() {
+    local folder=$1 servers=$2 hits
+    hits=$(grep -rn --include='*.[ch]' '^# *include *"' "$folder" |
+        grep -vE "\"(include/acme_core|$servers)\.h\"")
+    [ -z "$hits" ] || fail "$folder includes only acme_core.h of ours:
 $hits"
-fi
-
-if [ -d apache_module ]; then
-    hits=$(grep -rn --include='*.[ch]' '^# *include *"' apache_module |
-        grep -vE '"(include/acme_core|mod_acme|httpd|unixd|mpm_common|(http|ap|apr|util)_[a-z_]+)\.h"')
-    [ -z "$hits" ] || fail "apache_module includes only acme_core.h of ours:
-$hits"
-fi
+}
+adapter ngx_module 'ngx_[a-z0-9_]+'
+adapter apache_module \
+    'mod_acme|httpd|unixd|mpm_common|(http|ap|apr|util)_[a-z_]+'
 
 # Pure folders: no file, no network, no clock, no log file.
 hits=$(grep -rnwE --include='*.c' \

@@ -6,6 +6,10 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <dlfcn.h>
+#include <netdb.h>
+#include <poll.h>
+#include <stdatomic.h>
 #include <time.h>
 
 #include "agent/fetch.h"
@@ -17,6 +21,29 @@ struct fixture {
     struct server server;
     struct acme_fetch *fetch;
 };
+
+/* ---- a resolver that hangs over one name until it is let go */
+
+static _Atomic int lookups;        /* that hang now */
+static int let_go[2];              /* a pipe, closed at its end */
+
+int
+getaddrinfo(const char *name, const char *service,
+    const struct addrinfo *hints, struct addrinfo **found)
+{
+    int (*real)(const char *, const char *, const struct addrinfo *,
+        struct addrinfo **) = dlsym(RTLD_NEXT, "getaddrinfo");
+
+    if (strcmp(name, "slow.test") == 0) {
+        struct pollfd end = { let_go[0], 0, 0 };
+
+        lookups++;
+        poll(&end, 1, 20000);
+        lookups--;
+        return EAI_AGAIN;
+    }
+    return real(name, service, hints, found);
+}
 
 /* ---- the server's answers, by path */
 
@@ -520,6 +547,30 @@ cancelled_transfer_never_comes_back(void **state)
     assert_int_equal(finish(fixture, &reply), 9);
 }
 
+/* Neither this CA's orders nor another's wait for its name servers. */
+static void
+end_of_a_transfer_does_not_wait_for_the_resolver(void **state)
+{
+    struct fixture *fixture = *state;
+    time_t end = time(NULL) + 15;
+    struct acme_error err;
+
+    assert_int_equal(pipe(let_go), 0);
+    start_at(fixture, "slow.test", "/hello",
+        (struct acme_fetch_request) { .tag = 7 });
+    while (lookups == 0 && time(NULL) < end) {
+        acme_fetch_wait(fixture->fetch, -1, 0, 10, &err);
+    }
+    assert_int_equal(lookups, 1);
+    acme_fetch_cancel(fixture->fetch, 7);
+    assert_int_equal(lookups, 1);
+    close(let_go[1]);
+    while (lookups > 0 && time(NULL) < end) {
+        usleep(10000);
+    }
+    close(let_go[0]);
+}
+
 static void
 cancel_takes_a_finished_transfer_too(void **state)
 {
@@ -610,6 +661,7 @@ main(void)
         TEST(http_1_requests_share_at_most_four_connections),
         TEST(slow_reply_over_http_1_holds_up_no_other),
         TEST(cancelled_transfer_never_comes_back),
+        TEST(end_of_a_transfer_does_not_wait_for_the_resolver),
         TEST(cancel_takes_a_finished_transfer_too),
         TEST(wait_ends_when_the_descriptor_is_ready),
         TEST(environment_proxy_is_not_used),

@@ -160,6 +160,20 @@ escaped_text_is_printable_and_fits(void **state)
 }
 
 static void
+a_sentence_keeps_its_quotes_and_is_not_escaped_twice(void **state)
+{
+    char out[64], again[64];
+
+    (void) state;
+    acme_log_sentence(out, sizeof(out), acme_bytes_of("Get \"x\": \xff\n"));
+    assert_string_equal(out, "Get \"x\": \\xff\\x0a");
+    acme_log_sentence(again, sizeof(again), acme_bytes_of(out));
+    assert_string_equal(again, out);
+    acme_log_sentence(out, 8, acme_bytes_of("\"abcdefg"));
+    assert_string_equal(out, "\"abc...");
+}
+
+static void
 every_size_is_kept_to(void **state)
 {
     (void) state;
@@ -186,6 +200,7 @@ main(void)
         cmocka_unit_test(a_message_that_is_too_long_is_cut),
         cmocka_unit_test(labels_that_are_too_long_are_cut),
         cmocka_unit_test(escaped_text_is_printable_and_fits),
+        cmocka_unit_test(a_sentence_keeps_its_quotes_and_is_not_escaped_twice),
         cmocka_unit_test(every_size_is_kept_to),
     };
 

@@ -69,6 +69,23 @@ the_url_survives_the_keeper(void **state)
     assert_string_equal(scene->account.url, BASE "/acct/2");
 }
 
+/* Signed for with another key, the old account would refuse for ever. */
+static void
+a_key_that_is_gone_takes_the_account_along(void **state)
+{
+    struct scene *scene = *state;
+    struct acme_error err;
+
+    assert_true(account_load(&scene->account, scene->keeper.store, &err));
+    assert_true(account_save_url(&scene->account, &scene->keeper,
+        BASE "/acct/1", &err));
+    assert_int_equal(unlinkat(scene->dir_fd, path_of(scene, KEY_PATH), 0),
+        0);
+    assert_true(load_again(scene, &err));
+    assert_non_null(scene->account.key);
+    assert_null(scene->account.url);
+}
+
 static const char *const broken_keys[] = {
     "", "garbage", "-----BEGIN PRIVATE KEY-----\nSECRET\n"
     "-----END PRIVATE KEY-----\n",
@@ -268,6 +285,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         TEST(a_new_key_is_on_disk_before_it_is_used),
         TEST(the_url_survives_the_keeper),
+        TEST(a_key_that_is_gone_takes_the_account_along),
         TEST(a_key_that_cannot_be_read_is_never_replaced),
         TEST(a_broken_url_is_no_loss),
         TEST(cas_do_not_share_an_account),

@@ -427,7 +427,7 @@ a_vanished_order_is_ordered_anew_once(void **state)
 
     assert_true(say(scene, ACME_MESSAGE_SAVE_ORDER, job_id(scene), 0,
         BASE "/my-order/1", NULL, NULL));
-    attempt_agent_lost(&scene->job);
+    attempt_agent_lost(&scene->job, &scene->keeper);
     attempt_order(&scene->job, &scene->keeper);
     assert_true(say(scene, ACME_MESSAGE_FAILED, job_id(scene), ACME_REFUSED,
         "orderGone", NULL, "gone"));
@@ -451,6 +451,39 @@ a_directory_with_foreign_urls_is_refused(void **state)
     assert_int_equal(last_word(scene, NULL, 0), ACME_MESSAGE_REFUSED);
 }
 
+/* A hundred names of 253 bytes, at a CA that is fond of long URLs. */
+static void
+the_longest_request_fits_into_a_message(void **state)
+{
+    static char texts[ACME_NAMES_MAX][ACME_NAME_MAX + 1];
+    static char body[ACME_MESSAGE_MAX];
+    char url[ACME_URL_MAX + 1] = BASE "/";
+    char *names[ACME_NAMES_MAX];
+    struct scene *scene = *state;
+    struct acme_error err;
+
+    memset(url + strlen(url), 'u', ACME_URL_MAX - strlen(url));
+    url[ACME_URL_MAX] = '\0';
+    for (size_t i = 0; i < ACME_NAMES_MAX; i++) {
+        memset(texts[i], 'a', ACME_NAME_MAX);
+        for (size_t dot = 3; dot < ACME_NAME_MAX; dot += 50) {
+            texts[i][dot] = '.';
+        }
+        snprintf(texts[i], 3, "%02zu", i);
+        texts[i][2] = 'n';
+        names[i] = texts[i];
+    }
+    scene->cert.names = names;
+    scene->cert.name_count = ACME_NAMES_MAX;
+    assert_true(account_save_url(&scene->account, &scene->keeper, url,
+        &err));
+    assert_true(say(scene, ACME_MESSAGE_SIGN, job_id(scene),
+        ACME_KIND_FINALIZE, url, "bm9uY2U", NULL));
+    assert_int_equal(last_word(scene, body, sizeof(body)),
+        ACME_MESSAGE_SIGNED);
+    assert_true(strlen(body) > 48 * 1024);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int
@@ -468,6 +501,7 @@ main(void)
         TEST(a_last_log_line_of_an_ended_job_is_no_crime),
         TEST(log_lines_cannot_forge_others),
         TEST(a_chain_that_is_not_ours_is_not_written),
+        TEST(the_longest_request_fits_into_a_message),
         TEST(a_failure_is_logged_once_with_the_next_attempt),
         TEST(a_failed_order_takes_its_proofs_back),
         TEST(an_order_survives_the_keeper),

@@ -21,21 +21,28 @@ begin(struct scene *scene)
     attempt_start(&scene->job, &scene->keeper);
 }
 
-/* A JOB_ORDERING job whose key is that of the chain. */
+/* A JOB_ORDERING job whose key is that of the chain, which began at `from`. */
 static void
-begin_with_pair(struct scene *scene, struct acme_buffer *chain)
+begin_with_pair_of(struct scene *scene, struct acme_buffer *chain,
+    int64_t from)
 {
     struct acme_buffer key = { 0 };
     struct acme_error err;
 
     begin(scene);
-    make_pair(chain, &key, NOW);
+    make_pair(chain, &key, from);
     acme_key_free(scene->job.key);
     scene->job.key = acme_key_read(acme_buffer_bytes(&key), &err);
     assert_non_null(scene->job.key);
     acme_buffer_wipe(&key);
     attempt_order(&scene->job, &scene->keeper);
     assert_int_equal(scene->job.state, JOB_ORDERING);
+}
+
+static void
+begin_with_pair(struct scene *scene, struct acme_buffer *chain)
+{
+    begin_with_pair_of(scene, chain, NOW);
 }
 
 /* As a keeper that starts later. */
@@ -166,6 +173,26 @@ a_store_that_cannot_be_written_is_a_failed_attempt(void **state)
     assert_in_range(scene->job.next_at, NOW + 50, NOW + 70);
 }
 
+/* Else the next attempt would order with a key that a crash loses. */
+static void
+a_key_that_could_not_be_written_is_not_ordered_with(void **state)
+{
+    struct scene *scene = *state;
+
+    attempt_init(&scene->job, &scene->keeper, &scene->cert);
+    assert_int_equal(unlinkat(scene->dir_fd, "pending", AT_REMOVEDIR), 0);
+    scribble(scene, "pending", "in the way");
+    attempt_start(&scene->job, &scene->keeper);
+    assert_int_equal(scene->job.state, JOB_IDLE);
+
+    assert_int_equal(unlinkat(scene->dir_fd, "pending", 0), 0);
+    assert_int_equal(mkdirat(scene->dir_fd, "pending", 0700), 0);
+    attempt_start(&scene->job, &scene->keeper);
+    assert_int_equal(scene->job.state, JOB_READY);
+    assert_true(is_there(scene, PENDING "/privkey.pem"));
+    assert_true(is_there(scene, PENDING "/order.json"));
+}
+
 /* ---- orders */
 
 static void
@@ -177,7 +204,7 @@ the_order_of_another_job_is_not_taken(void **state)
     struct acme_error err;
 
     begin(scene);
-    scene->keeper.active[scene->keeper.active_count++] = &other;
+    scene->keeper.jobs = &other;  /* it may be active, or pause */
     assert_false(attempt_save_order(&scene->job, &scene->keeper,
         BASE "/order/1", &err));
     assert_int_equal(err.verdict, ACME_RETRY);
@@ -207,19 +234,71 @@ a_new_order_takes_back_the_proofs_of_the_old_one(void **state)
     assert_null(strstr(content_of(scene, PENDING "/order.json"), "\"one\""));
 }
 
+/* CAs may give two orders of an account one authorization of a name. */
+static void
+a_proof_that_another_job_needs_stays(void **state)
+{
+    struct proof proof = { .name = (char *) "example.test",
+        .token = (char *) "one", .challenge_url = (char *) BASE "/chal/1" };
+    struct job other = { .proofs = &proof, .proof_count = 1 };
+    struct scene *scene = *state;
+    struct acme_error err;
+
+    begin(scene);
+    scene->keeper.jobs = &other;
+    assert_true(attempt_publish(&scene->job, &scene->keeper, "example.test",
+        "one", BASE "/chal/1", &err));
+    pending_withdraw(&scene->job, &scene->keeper);
+    assert_true(acme_page_has_proofs(scene->keeper.page));
+    other.proof_count = 0;
+    assert_true(attempt_publish(&scene->job, &scene->keeper, "example.test",
+        "one", BASE "/chal/1", &err));
+    pending_withdraw(&scene->job, &scene->keeper);
+    assert_false(acme_page_has_proofs(scene->keeper.page));
+}
+
 static void
 an_agent_that_is_lost_gives_its_orders_back(void **state)
 {
     struct scene *scene = *state;
 
     begin(scene);
-    attempt_agent_lost(&scene->job);
+    attempt_agent_lost(&scene->job, &scene->keeper);
     assert_int_equal(scene->job.state, JOB_READY);
     attempt_order(&scene->job, &scene->keeper);
     assert_int_equal(scene->job.state, JOB_ORDERING);
-    attempt_agent_lost(&scene->job);
+    attempt_agent_lost(&scene->job, &scene->keeper);
     assert_int_equal(scene->job.state, JOB_READY);
     assert_int_equal(scene->job.plan.failures, 0);
+}
+
+/* What ends every agent must not take all other orders along for ever. */
+static void
+an_order_that_outlives_five_agents_has_failed(void **state)
+{
+    struct scene *scene = *state;
+    struct acme_error err;
+
+    begin(scene);
+    for (int i = 1; i <= 5; i++) {
+        attempt_order(&scene->job, &scene->keeper);
+        if (i == 1) {
+            assert_true(attempt_save_order(&scene->job, &scene->keeper,
+                BASE "/order/1", &err));
+        }
+        assert_int_equal(scene->job.state, JOB_ORDERING);
+        attempt_agent_lost(&scene->job, &scene->keeper);
+    }
+    assert_int_equal(scene->job.state, JOB_IDLE);
+    assert_int_equal(scene->keeper.active_count, 0);
+    assert_int_equal(scene->job.plan.failures, 1);
+    assert_string_equal(scene->job.order_url, BASE "/order/1");
+    assert_true(logged(scene, "5 agents"));
+
+    attempt_start(&scene->job, &scene->keeper);
+    attempt_order(&scene->job, &scene->keeper);
+    attempt_agent_lost(&scene->job, &scene->keeper);
+    assert_int_equal(scene->job.state, JOB_READY);
 }
 
 /* ---- the end */
@@ -270,6 +349,25 @@ a_restart_with_a_certificate_orders_none(void **state)
     assert_int_equal(scene->job.next_at, due + 5);
 }
 
+/* One that is due when it comes, by its dates, is not ordered in a circle. */
+static void
+a_certificate_that_comes_late_in_its_life_is_kept_for_a_while(void **state)
+{
+    struct acme_buffer chain = { 0 };
+    struct scene *scene = *state;
+
+    begin_with_pair_of(scene, &chain, NOW - 300 * DAY);
+    attempt_installed(&scene->job, &scene->keeper,
+        acme_buffer_bytes(&chain));
+    acme_buffer_free(&chain);
+    assert_true(scene->job.not_after < NOW + 70 * DAY);
+    assert_true(scene->job.next_at > NOW + 30 * DAY);
+    restart(scene, NOW + 5);
+    assert_true(scene->job.next_at > NOW + 30 * DAY);
+    restart(scene, NOW + 60 * DAY);
+    assert_int_equal(scene->job.next_at, NOW + 60 * DAY);
+}
+
 static void
 a_chain_of_another_key_stays_out_and_says_what_is_served(void **state)
 {
@@ -285,6 +383,35 @@ a_chain_of_another_key_stays_out_and_says_what_is_served(void **state)
     assert_true(logged(scene, "a placeholder certificate is served"));
     assert_int_equal(scene->keeper.deploy.state, DEPLOY_IDLE);
     acme_buffer_free(&chain);
+    acme_buffer_free(&other);
+    acme_buffer_wipe(&key);
+}
+
+/* Else it would be resumed, and end like this, day by day. */
+static void
+an_order_that_ends_badly_twice_is_dropped(void **state)
+{
+    struct acme_buffer other = { 0 }, key = { 0 };
+    struct scene *scene = *state;
+    struct acme_error err;
+
+    make_pair(&other, &key, NOW);
+    begin(scene);
+    attempt_order(&scene->job, &scene->keeper);
+    assert_true(attempt_save_order(&scene->job, &scene->keeper,
+        BASE "/order/1", &err));
+    attempt_installed(&scene->job, &scene->keeper,
+        acme_buffer_bytes(&other));
+    assert_string_equal(scene->job.order_url, BASE "/order/1");
+
+    attempt_start(&scene->job, &scene->keeper);
+    attempt_order(&scene->job, &scene->keeper);
+    assert_true(scene->job.resumed);
+    attempt_installed(&scene->job, &scene->keeper,
+        acme_buffer_bytes(&other));
+    assert_int_equal(scene->job.plan.failures, 2);
+    assert_null(scene->job.order_url);
+    assert_false(is_there(scene, PENDING));
     acme_buffer_free(&other);
     acme_buffer_wipe(&key);
 }
@@ -376,6 +503,32 @@ the_pause_after_failures_survives_a_restart(void **state)
     assert_in_range(scene->job.next_at, NOW + 10 + 540, NOW + 10 + 660);
 }
 
+/* A machine that comes up with a clock of 2038 fails, and learns the time. */
+static void
+a_clock_that_is_set_back_holds_no_attempt_back(void **state)
+{
+    struct scene *scene = *state;
+
+    scene->keeper.now = NOW + 4000 * DAY;
+    begin(scene);
+    fail_with(scene, ACME_RETRY, "", "no");
+    restart(scene, NOW);
+    assert_in_range(scene->job.next_at, NOW, NOW + 70);
+
+    scene->keeper.now = NOW + 4000 * DAY;
+    attempt_start(&scene->job, &scene->keeper);
+    fail_with(scene, ACME_RETRY, "", "no");
+    scene->keeper.now = NOW;
+    attempt_clock_set_back(&scene->job, &scene->keeper);
+    assert_in_range(scene->job.next_at, NOW + 500, NOW + 700);
+
+    /* of two with the same names, the one that waits for the other */
+    scene->job.plan.failures = 0;
+    scene->job.next_at = NOW + 4000 * DAY;
+    attempt_clock_set_back(&scene->job, &scene->keeper);
+    assert_int_equal(scene->job.next_at, NOW);
+}
+
 static void
 a_damaged_plan_is_a_warning_and_no_pause(void **state)
 {
@@ -413,6 +566,22 @@ a_reload_lets_a_failing_job_try_early_every_ten_minutes(void **state)
 }
 
 static void
+a_reload_notices_a_certificate_that_was_removed(void **state)
+{
+    struct acme_buffer chain = { 0 };
+    struct scene *scene = *state;
+
+    begin_with_pair(scene, &chain);
+    attempt_installed(&scene->job, &scene->keeper,
+        acme_buffer_bytes(&chain));
+    acme_buffer_free(&chain);
+    assert_int_equal(unlinkat(scene->dir_fd, LIVE, 0), 0);
+    scene->keeper.now = NOW + DAY;
+    attempt_encourage(&scene->job, &scene->keeper);
+    assert_int_equal(scene->job.next_at, NOW + DAY);
+}
+
+static void
 a_reload_does_not_hasten_what_is_not_due(void **state)
 {
     struct acme_buffer chain = { 0 };
@@ -444,18 +613,25 @@ main(void)
         TEST(a_key_maker_that_dies_is_a_failed_attempt),
         TEST(a_key_of_garbage_is_a_failed_attempt_and_not_quoted),
         TEST(a_store_that_cannot_be_written_is_a_failed_attempt),
+        TEST(a_key_that_could_not_be_written_is_not_ordered_with),
         TEST(the_order_of_another_job_is_not_taken),
         TEST(a_new_order_takes_back_the_proofs_of_the_old_one),
+        TEST(a_proof_that_another_job_needs_stays),
         TEST(an_agent_that_is_lost_gives_its_orders_back),
+        TEST(an_order_that_outlives_five_agents_has_failed),
         TEST(a_chain_that_fits_goes_live),
         TEST(a_restart_with_a_certificate_orders_none),
+        TEST(a_certificate_that_comes_late_in_its_life_is_kept_for_a_while),
         TEST(a_chain_of_another_key_stays_out_and_says_what_is_served),
+        TEST(an_order_that_ends_badly_twice_is_dropped),
         TEST(a_failed_renewal_leaves_the_certificate_in_service),
         TEST(an_order_that_may_still_succeed_is_kept),
         TEST(a_failure_is_told_with_its_hint),
         TEST(the_pause_after_failures_survives_a_restart),
+        TEST(a_clock_that_is_set_back_holds_no_attempt_back),
         TEST(a_damaged_plan_is_a_warning_and_no_pause),
         TEST(a_reload_lets_a_failing_job_try_early_every_ten_minutes),
+        TEST(a_reload_notices_a_certificate_that_was_removed),
         TEST(a_reload_does_not_hasten_what_is_not_due),
     };
 

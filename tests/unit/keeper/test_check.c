@@ -99,7 +99,7 @@ the_server_is_run_as_it_was_started_but_with_t(void **state)
     char verdict[ACME_CHECK_MAX + 1], wanted[128];
 
     check(pid, verdict);
-    snprintf(wanted, sizeof(wanted), "+-f x.conf -t, %s, red\n",
+    snprintf(wanted, sizeof(wanted), "+-f x.conf -t, %s, red",
         (char *) *state);
     assert_string_equal(verdict, wanted);
     stop_server(pid);
@@ -115,8 +115,25 @@ a_check_that_fails_says_its_last_words(void **state)
 
     check(pid, verdict);
     assert_int_equal(verdict[0], ACME_CHECK_FAILED);
-    assert_int_equal(strlen(verdict), ACME_CHECK_MAX);
-    assert_non_null(strstr(verdict, "line 2999\nSyntax error\n"));
+    assert_int_equal(strlen(verdict), ACME_CHECK_MAX - 1);
+    assert_non_null(strstr(verdict, "line 2999 Syntax error"));
+    stop_server(pid);
+}
+
+static void
+a_keeper_that_has_ended_misses_nothing(void **state)
+{
+    pid_t pid = start_server(*state, "[ \"$3\" = -t ] || "
+        "{ echo up; read x; }");
+    struct acme_error err = { 0 };
+    char text[16];
+    int pair[2];
+
+    assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, pair), 0);
+    close(pair[0]);
+    snprintf(text, sizeof(text), "%d", (int) pid);
+    assert_true(acme_check_run(pair[1], text, &err));
+    close(pair[1]);
     stop_server(pid);
 }
 
@@ -138,6 +155,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         TEST(the_server_is_run_as_it_was_started_but_with_t),
         TEST(a_check_that_fails_says_its_last_words),
+        TEST(a_keeper_that_has_ended_misses_nothing),
         TEST(a_server_that_is_gone_is_an_error),
     };
 

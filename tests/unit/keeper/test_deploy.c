@@ -127,6 +127,31 @@ a_slow_order_does_not_hold_back_the_others(void **state)
 }
 
 static void
+a_clock_that_is_set_back_holds_no_reload_back(void **state)
+{
+    struct server *server = *state;
+    const int64_t year = 365 * 86400;
+
+    server->keeper.active_count = 1;
+    run_at(server, year);
+    deploy_landed(&server->keeper, true);
+    server->keeper.now -= year;
+    deploy_clock_set_back(&server->keeper, year);
+    run_at(server, DELAY_S - 1);
+    assert_int_equal(reloads, 0);
+    run_at(server, DELAY_S);
+    assert_int_equal(reloads, 1);
+
+    /* and so is the answer that it waits for, and the next one's distance */
+    run_at(server, year);
+    assert_int_equal(reloads, 2);
+    server->keeper.now -= year;
+    deploy_clock_set_back(&server->keeper, year);
+    run_at(server, 90);
+    assert_int_equal(reloads, 3);
+}
+
+static void
 reloads_keep_their_distance(void **state)
 {
     struct server *server = *state;
@@ -378,6 +403,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         TEST(the_last_certificate_of_a_burst_reloads_at_once),
         TEST(a_slow_order_does_not_hold_back_the_others),
+        TEST(a_clock_that_is_set_back_holds_no_reload_back),
         TEST(reloads_keep_their_distance),
         TEST(renewals_reload_once_a_minute),
         TEST(an_urgent_certificate_takes_the_renewals_along),

@@ -71,7 +71,7 @@ setup(void **state)
         .state_path = scene->path,
         .certs = &scene->cert, .cert_count = 1 };
     scene->keeper = (struct keeper) { .settings = &scene->settings,
-        .now = time(NULL), .loaded_at = time(NULL),
+        .now = time(NULL), .loaded_ms = (int64_t) time(NULL) * 1000,
         .life_inode = info.st_ino, .deploy = { .check_fd = -1 },
         .log = { .sink = keep_line, .ctx = scene } };
     signal(SIGHUP, count_reload);
@@ -137,12 +137,47 @@ the_next_flip_is_loaded_too(void **state)
 }
 
 static void
+load_now(struct scene *scene)
+{
+    struct timespec moment = { 0, 60 * 1000 * 1000 }, now;
+
+    nanosleep(&moment, NULL);
+    clock_gettime(CLOCK_REALTIME, &now);
+    scene->keeper.loaded_ms = (int64_t) now.tv_sec * 1000
+        + now.tv_nsec / 1000000;
+    nanosleep(&moment, NULL);
+}
+
+static void
+a_load_in_the_second_of_the_flip_has_seen_it_or_not(void **state)
+{
+    struct scene *scene = *state;
+    char temp[PATH_MAX], link[PATH_MAX];
+
+    assert_false(follow_landed_since_load(&scene->keeper, &scene->cert));
+    flip(scene, "a.test");
+    assert_true(follow_landed_since_load(&scene->keeper, &scene->cert));
+    load_now(scene);
+    assert_false(follow_landed_since_load(&scene->keeper, &scene->cert));
+    flip(scene, "a.test");
+    assert_true(follow_landed_since_load(&scene->keeper, &scene->cert));
+
+    /* made before the load, put in its place after it */
+    snprintf(temp, sizeof(temp), "%s/live/.tmp", scene->path);
+    snprintf(link, sizeof(link), "%s/live/a.test", scene->path);
+    assert_int_equal(symlink("../certs/a.test/2", temp), 0);
+    load_now(scene);
+    assert_int_equal(rename(temp, link), 0);
+    assert_true(follow_landed_since_load(&scene->keeper, &scene->cert));
+}
+
+static void
 what_was_live_before_the_server_started_is_not(void **state)
 {
     struct scene *scene = *state;
 
     flip(scene, "a.test");
-    scene->keeper.loaded_at += 10;
+    scene->keeper.loaded_ms += 10000;
     follow(&scene->keeper);
     assert_int_equal(reloads, 0);
 }
@@ -205,6 +240,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         TEST(what_another_keeper_obtains_is_loaded_once),
         TEST(the_next_flip_is_loaded_too),
+        TEST(a_load_in_the_second_of_the_flip_has_seen_it_or_not),
         TEST(what_was_live_before_the_server_started_is_not),
         TEST(what_is_not_in_our_settings_is_not),
         TEST(names_that_only_we_have_are_an_error_told_once),

@@ -223,6 +223,7 @@ two_hundred_proofs_come_back_and_are_taken_off(void **state)
             BASE "/chal", &err));
     }
     assert_true(pending_save_order(&scene->job, &scene->keeper, &err));
+    pending_forget(&scene->job);
     job = load(scene);
     assert_int_equal(job.proof_count, PROOFS_MAX);
     pending_withdraw(&job, &scene->keeper);

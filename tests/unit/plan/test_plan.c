@@ -56,6 +56,24 @@ renewal_is_due_at_a_third_or_half_of_life(void **state)
     assert_int_equal(acme_plan_renew_at(NOW, NOW - 5), NOW - 5);
 }
 
+static void
+a_certificate_that_came_late_is_renewed_after_a_while(void **state)
+{
+    (void) state;
+    /* as always, when it came in time, or nobody knows when it came */
+    assert_int_equal(acme_plan_renew_again_at(NOW, NOW + 90 * DAY,
+        NOW + 10), NOW + 60 * DAY);
+    assert_int_equal(acme_plan_renew_again_at(NOW, NOW + 90 * DAY, 0),
+        NOW + 60 * DAY);
+    /* it had a month, then six days, then a second left */
+    assert_int_equal(acme_plan_renew_again_at(NOW - 60 * DAY, NOW + 30 * DAY,
+        NOW), NOW + 20 * DAY);
+    assert_int_equal(acme_plan_renew_again_at(NOW - 60 * DAY, NOW + 6 * DAY,
+        NOW), NOW + 3 * DAY);
+    assert_int_equal(acme_plan_renew_again_at(NOW - 60 * DAY, NOW + 1, NOW),
+        NOW + 60);
+}
+
 /* ---- backoff */
 
 static const struct {
@@ -331,11 +349,36 @@ times_that_could_not_be_written_again_are_left_out(void **state)
     assert_int_equal(plan.failed_at, INT64_C(253402300799));
 }
 
+static void
+a_failure_from_the_future_counts_from_now(void **state)
+{
+    struct acme_plan plan = { .failures = 2, .failed_at = NOW + 365 * DAY,
+        .next_attempt = NOW + 365 * DAY + 600,
+        .retry_at = NOW + 365 * DAY + 30 };
+
+    (void) state;
+    acme_plan_set_clock_back(&plan, NOW);
+    assert_int_equal(plan.failures, 2);
+    assert_int_equal(plan.failed_at, NOW);
+    assert_int_equal(plan.next_attempt, NOW + 600);
+    assert_int_equal(plan.retry_at, NOW + 30);
+    /* one from the past stays */
+    acme_plan_set_clock_back(&plan, NOW + 5);
+    assert_int_equal(plan.next_attempt, NOW + 600);
+    plan = (struct acme_plan) { .failures = 1, .failed_at = NOW + DAY };
+    acme_plan_set_clock_back(&plan, NOW);
+    assert_int_equal(plan.retry_at, 0);
+    assert_int_equal(plan.next_attempt, 0);
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_failure_from_the_future_counts_from_now),
         cmocka_unit_test(renewal_is_due_at_a_third_or_half_of_life),
+        cmocka_unit_test(
+            a_certificate_that_came_late_is_renewed_after_a_while),
         cmocka_unit_test(pauses_grow_to_a_day_within_ten_percent),
         cmocka_unit_test(chance_reaches_both_ends),
         cmocka_unit_test(retry_after_and_the_life_left_bound_the_pause),

@@ -844,6 +844,32 @@ a_resumed_order_of_a_foreign_origin_is_gone(void **state)
     end(talk);
 }
 
+/* It had its time before. But a CA that says when it will be ready is heard. */
+static void
+a_resumed_order_that_makes_no_progress_is_gone(void **state)
+{
+    (void) state;
+    for (int named = 0; named < 2; named++) {
+        struct talk *talk = begin_resumed();
+        int64_t end_ms = talk->now_ms + 15 * MINUTE;
+
+        expect_get(talk, CA "/order/1");
+        give_order(talk, "processing");
+        while (talk->now_ms < end_ms) {
+            expect_poll(talk);
+            if (named) {
+                talk->reply.headers.retry_at = end_ms / 1000 + 3600;
+            }
+            if (!give(talk, order_json(talk, "processing", ""))) {
+                break;
+            }
+        }
+        expect_failure(talk, named ? ACME_RETRY : ACME_REFUSED,
+            named ? "" : "orderGone", "still processing after 15 minutes");
+        end(talk);
+    }
+}
+
 static const struct {
     const char *what;
     enum acme_verdict verdict;
@@ -1333,6 +1359,7 @@ main(void)
         cmocka_unit_test(a_resumed_order_that_is_invalid_is_gone),
         cmocka_unit_test(a_resumed_order_for_other_names_is_gone),
         cmocka_unit_test(a_resumed_order_of_a_foreign_origin_is_gone),
+        cmocka_unit_test(a_resumed_order_that_makes_no_progress_is_gone),
         cmocka_unit_test(failures_on_resume),
         cmocka_unit_test(a_refused_new_order_is_not_gone),
         cmocka_unit_test(a_resumed_pending_order_that_failed_before_is_gone),

@@ -233,6 +233,32 @@ what_is_no_order_of_ours_is_refused(void **state)
     }
 }
 
+/* Each is compared with each of ours. */
+static void
+an_order_of_very_many_identifiers_is_refused(void **state)
+{
+    struct acme_buffer body = ACME_BUFFER(ACME_BODY_MAX);
+    struct scene *scene = *state;
+
+    for (int count = ACME_AUTHORIZATIONS_MAX; count < 202; count++) {
+        acme_buffer_clear(&body);
+        assert_true(acme_buffer_add_text(&body, "{\"status\":\"pending\","
+            IDENTIFIERS));
+        body.len--;  /* the bracket */
+        for (int i = 2; i < count; i++) {
+            assert_true(acme_buffer_printf(&body,
+                ",{\"type\":\"dns\",\"value\":\"%d.test\"}", i));
+        }
+        assert_true(acme_buffer_add_text(&body, "]}"));
+        assert_int_equal(take(scene, acme_buffer_text(&body)),
+            count == ACME_AUTHORIZATIONS_MAX);
+        scene->object.seen = false;  /* anew */
+    }
+    assert_int_equal(scene->err.verdict, ACME_PEER_BROKE);
+    assert_non_null(strstr(scene->err.text, "201 identifiers"));
+    acme_buffer_free(&body);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int
@@ -247,6 +273,7 @@ main(void)
         TEST(seeking_finds_the_next_that_is_not_valid),
         TEST(an_error_is_that_of_the_last_description),
         TEST(a_failed_first_description_leaves_nothing_behind),
+        TEST(an_order_of_very_many_identifiers_is_refused),
         cmocka_unit_test(what_is_no_order_of_ours_is_refused),
     };
 

@@ -130,6 +130,9 @@ static const struct {
     { "internal name", 400, PROBLEM("malformed", "Cannot issue for "
         "\\\"x.internal\\\": Domain name does not end with a valid public "
         "suffix (TLD)"), "malformed", ACME_REFUSED, "private CA" },
+    { "address", 400, PROBLEM("malformed", "Profile \\\"classic\\\" does not "
+        "permit ip type identifiers"), "malformed", ACME_REFUSED,
+        "take the IP addresses out" },
     { "nonce", 400, PROBLEM("badNonce", "JWS has an invalid anti-replay "
         "nonce"), "badNonce", ACME_RETRY, NULL },
     { "account lost", 400, PROBLEM("accountDoesNotExist", "No account exists "
@@ -152,7 +155,7 @@ static const struct {
     { "maintenance page", 503, "<html>busy</html>", "", ACME_RETRY,
         "trouble of its own" },
     { "balancer's 429", 429, "", "", ACME_RETRY, NULL },
-    { "HTML of a 404", 404, "<html>", "", ACME_REFUSED, NULL },
+    { "HTML of a 404", 404, "<html>", "", ACME_REFUSED, "URL in acme_ca" },
 };
 
 static void
@@ -186,6 +189,10 @@ static const struct {
         "certificate", "acme_ca_certificate" },
     { "another name", "SSL: no alternative certificate subject name matches "
         "target host name 'ca.test'", "check the URL in acme_ca" },
+    { "plain HTTP", "OpenSSL/3.0.19: error:0A00010B:SSL routines::wrong "
+        "version number", "does not speak HTTPS" },
+    { "redirects in a circle", "Maximum (3) redirects followed",
+        "URL in acme_ca" },
     { "resolver", "Could not resolve host: ca.test", "resolver" },
     { "refused", "Failed to connect to ca.test port 443: Connection refused",
         "firewall" },

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "protocol/problem.h"
 #include "protocol/session.h"
 
 #define CA "https://ca.test"
@@ -100,6 +101,29 @@ a_new_session_reads_says_registers_and_saves(void **state)
     acme_session_done(session);
     expect(session, ACME_SESSION_READY, CA "/acct/1");
     assert_string_equal(acme_session_account(session), CA "/acct/1");
+    acme_session_free(session);
+}
+
+/* As many as fit: a search for each would take a CA's time from the others. */
+static void
+a_directory_of_very_many_members_is_read(void **state)
+{
+    struct acme_session *session = acme_session_new(CA "/dir", NULL);
+    struct acme_buffer body = ACME_BUFFER(ACME_BODY_MAX);
+    struct acme_error err;
+
+    (void) state;
+    assert_true(acme_buffer_add_text(&body, "{\"newNonce\":\"" CA "/n\","
+        "\"newAccount\":\"" CA "/a\",\"newOrder\":\"" CA "/o\""));
+    for (int i = 0; body.len < ACME_BODY_MAX - 20; i++) {
+        assert_true(acme_buffer_printf(&body, ",\"%d\":1", i));
+    }
+    assert_true(acme_buffer_add_text(&body, "}"));
+    assert_true(give(session, make_reply(200, acme_buffer_text(&body)),
+        &err));
+    assert_string_equal(acme_session_urls(session), CA "/n\n" CA "/a\n" CA
+        "/o");
+    acme_buffer_free(&body);
     acme_session_free(session);
 }
 
@@ -231,6 +255,28 @@ a_directory_that_fails_is_asked_for_again(void **state)
     assert_int_equal(err.verdict, ACME_RETRY);
     expect(session, ACME_SESSION_GET_DIRECTORY, CA "/dir");
     acme_session_free(session);
+}
+
+static void
+what_is_no_directory_has_a_hint(void **state)
+{
+    static const char *const bodies[] = { "<html>", "{}",
+        "{\"newNonce\":\"http://x/\"}" };
+
+    (void) state;
+    for (size_t i = 0; i < sizeof(bodies) / sizeof(bodies[0]); i++) {
+        struct acme_session *session = acme_session_new(CA "/dir", NULL);
+        struct acme_error err;
+        const char *hint;
+
+        assert_false(give(session, make_reply(200, bodies[i]), &err));
+        hint = acme_problem_hint(&err);
+        if (hint == NULL || strstr(hint, "URL in acme_ca") == NULL) {
+            fail_msg("%s: hint \"%s\"", bodies[i],
+                hint != NULL ? hint : "none");
+        }
+        acme_session_free(session);
+    }
 }
 
 static void
@@ -490,6 +536,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_new_session_reads_says_registers_and_saves),
+        cmocka_unit_test(a_directory_of_very_many_members_is_read),
         cmocka_unit_test(a_saved_account_is_used),
         cmocka_unit_test(the_directory_tells_its_urls),
         cmocka_unit_test(a_redirected_directory_is_known_by_its_final_url),
@@ -497,6 +544,7 @@ main(void)
         cmocka_unit_test(bad_directories_are_refused),
         cmocka_unit_test(a_huge_directory_is_kept_within_bounds),
         cmocka_unit_test(a_directory_that_fails_is_asked_for_again),
+        cmocka_unit_test(what_is_no_directory_has_a_hint),
         cmocka_unit_test(a_directory_url_that_is_gone_makes_it_read_again),
         cmocka_unit_test(replies_to_new_account),
         cmocka_unit_test(

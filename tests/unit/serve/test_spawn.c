@@ -146,7 +146,7 @@ expect_line(struct scene *scene, const char *line)
 static const struct acme_helper_options *
 options_of(const struct scene *scene)
 {
-    static struct acme_helper_options options = { .read_at = 1700000000 };
+    static struct acme_helper_options options = { .read_ms = 1700000000000 };
 
     options.log_fd = scene->log_fd;
     return &options;
@@ -251,6 +251,27 @@ a_reload_with_equal_settings_is_a_word(void **state)
 }
 
 static void
+a_reload_that_can_start_none_keeps_one_with_equal_settings(void **state)
+{
+    struct scene *scene = *state;
+    struct acme_helper *helper;
+
+    assert_null(acme_helper_keep(&scene->settings, NULL));
+    helper = start(scene, NULL);
+    wait_for(scene, "ready", 1);
+    unlink(scene->helper);
+    assert_ptr_equal(acme_helper_keep(&scene->settings, helper), helper);
+    wait_for(scene, "got r", 1);
+    scene->settings.reload_delay_s = 7;
+    assert_null(acme_helper_keep(&scene->settings, helper));
+    acme_helper_release(helper);
+    usleep(50000);
+    assert_int_equal(count_lines(scene, "end"), 0);
+    acme_helper_release(helper);
+    wait_for(scene, "end", 1);
+}
+
+static void
 other_settings_are_another_helper_on_the_same_page(void **state)
 {
     struct scene *scene = *state;
@@ -345,6 +366,27 @@ a_worker_that_forgets_does_not_keep_it_alive(void **state)
     assert_int_equal(status, 0);
 }
 
+/* As httpd's mod_cgid has, whose daemon is forked at each restart. */
+static void
+one_that_is_let_go_is_told_though_a_copy_of_the_pipe_is_open(void **state)
+{
+    struct scene *scene = *state;
+    struct acme_helper *helper = start(scene, NULL);
+    pid_t daemon = fork();
+
+    if (daemon == 0) {
+        for (;;) {
+            pause();
+        }
+    }
+    acme_helper_release(helper);
+    wait_for(scene, "got e", 1);
+    assert_int_equal(count_lines(scene, "end"), 0);
+    kill(daemon, SIGKILL);
+    waitpid(daemon, NULL, 0);
+    wait_for(scene, "end", 1);
+}
+
 static void
 one_that_cannot_be_started_is_an_error_with_its_path(void **state)
 {
@@ -378,6 +420,8 @@ one_that_cannot_be_started_is_an_error_with_its_path(void **state)
             fail_msg("%s was started", rows[i].what);
         }
         assert_int_equal(err.verdict, ACME_LOCAL);
+        assert_ptr_equal(strstr(err.text, "the helper is not running, "
+            "certificates are neither obtained nor renewed: "), err.text);
         if (strstr(err.text, scene->helper) == NULL
             || strstr(err.text, rows[i].words) == NULL) {
             fail_msg("%s: %s", rows[i].what, err.text);
@@ -433,10 +477,12 @@ main(void)
     const struct CMUnitTest tests[] = {
         TEST(a_helper_finds_what_it_needs_and_nothing_else),
         TEST(a_reload_with_equal_settings_is_a_word),
+        TEST(a_reload_that_can_start_none_keeps_one_with_equal_settings),
         TEST(other_settings_are_another_helper_on_the_same_page),
         TEST(another_store_is_another_page),
         TEST(a_helper_that_died_is_started_again),
         TEST(a_worker_that_forgets_does_not_keep_it_alive),
+        TEST(one_that_is_let_go_is_told_though_a_copy_of_the_pipe_is_open),
         TEST(one_that_cannot_be_started_is_an_error_with_its_path),
         TEST(a_start_that_fails_leaves_the_running_one_alone),
         TEST(nothing_is_left_open),

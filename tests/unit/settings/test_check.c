@@ -45,6 +45,8 @@ static const struct {
     { D(CA), { "https://ca.test/dir" } },
     { D(ACCEPT_TERMS), { "on" } },
     { D(ACCEPT_TERMS), { "off" } },
+    { D(ACCEPT_TERMS), { "On" } },
+    { D(ACCEPT_TERMS), { "OFF" } },
     { D(CONTACT), { "admin@example.com" } },
     { D(CONTACT), { "mailto:admin@example.com", "a.b+c@sub.example.com" } },
     { D(CONTACT), { MAIL_64 "@example.com" } },
@@ -60,6 +62,8 @@ static const struct {
     { D(RELOAD), { "graceful", "delay=30s" } },
     { D(RELOAD), { "graceful", "delay=10m" } },
     { D(RELOAD), { "off" } },
+    { D(RELOAD), { "Off" } },
+    { D(RELOAD), { "Graceful", "delay=10s" } },
     { D(PORT_MAP), { "80:5002" } },
     { D(PORT_MAP), { "443:65535" } },
     { D(PORT_MAP), { "80:1", "443:1" } },
@@ -116,7 +120,6 @@ static const struct {
     { "an unknown CA", D(CA), { "encrypt" }, "allowed are letsencrypt" },
     { "a closed CA", D(CA), { "buypass" }, "closed on 2025-10-31" },
     { "yes", D(ACCEPT_TERMS), { "yes" }, "\"yes\", allowed are on, off" },
-    { "upper case", D(ACCEPT_TERMS), { "ON" }, "allowed are on, off" },
     { "a letter too many", D(ACCEPT_TERMS), { "offf" },
         "did you mean \"off\"?" },
     { "an empty flag", D(ACCEPT_TERMS), { "" }, "allowed are on, off" },
@@ -157,6 +160,7 @@ static const struct {
     { "a misspelt reload", D(RELOAD), { "gracefull" },
         "did you mean \"graceful\"?" },
     { "off with a delay", D(RELOAD), { "off", "delay=10s" }, "0s to 10m" },
+    { "OFF with a delay", D(RELOAD), { "OFF", "delay=10s" }, "0s to 10m" },
     { "a delay without a name", D(RELOAD), { "graceful", "10s" },
         "0s to 10m" },
     { "an empty delay", D(RELOAD), { "graceful", "delay=" }, "0s to 10m" },
@@ -252,11 +256,14 @@ a_refused_value_is_shown_escaped_and_cut(void **state)
 /* ---- values */
 
 static void
-a_flag_is_on_or_off(void **state)
+a_flag_is_on_or_off_in_any_case(void **state)
 {
     (void) state;
     assert_true(acme_value_flag("on"));
+    assert_true(acme_value_flag("On"));
+    assert_true(acme_value_flag("ON"));
     assert_false(acme_value_flag("off"));
+    assert_false(acme_value_flag("Off"));
 }
 
 static void
@@ -314,7 +321,7 @@ main(void)
         cmocka_unit_test(good_arguments_pass),
         cmocka_unit_test(other_arguments_are_refused_with_what_is_allowed),
         cmocka_unit_test(a_refused_value_is_shown_escaped_and_cut),
-        cmocka_unit_test(a_flag_is_on_or_off),
+        cmocka_unit_test(a_flag_is_on_or_off_in_any_case),
         cmocka_unit_test(a_delay_is_in_seconds),
         cmocka_unit_test(ports_that_are_not_given_stay),
         cmocka_unit_test(a_contact_is_a_url),

@@ -172,13 +172,17 @@ what_is_written_goes_before_the_defaults(void **state)
 static void
 reloads_can_be_off(void **state)
 {
-    struct acme_scope *global = scope_of(D(RELOAD), "off", NULL);
-    struct acme_settings *settings = settings_of(global);
+    static const char *const words[] = { "off", "Off", "OFF" };
 
     (void) state;
-    assert_false(settings->reload);
-    acme_settings_free(settings);
-    acme_scope_free(global);
+    for (unsigned i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+        struct acme_scope *global = scope_of(D(RELOAD), words[i], NULL);
+        struct acme_settings *settings = settings_of(global);
+
+        assert_false(settings->reload);
+        acme_settings_free(settings);
+        acme_scope_free(global);
+    }
 }
 
 /* ---- names */

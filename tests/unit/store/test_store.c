@@ -193,6 +193,29 @@ only_one_has_the_lock(void **state)
 }
 
 static void
+a_lock_that_was_removed_is_none(void **state)
+{
+    struct scratch *scratch = *state;
+    struct acme_error err;
+    struct acme_store *store = open_at(scratch, "s", &err);
+
+    assert_false(acme_store_is_locked(store));
+    assert_true(acme_store_lock(store, &err));
+    assert_true(acme_store_is_locked(store));
+    assert_int_equal(unlinkat(scratch->fd, "s/lock", 0), 0);
+    assert_false(acme_store_is_locked(store));
+    acme_store_close(store);
+
+    store = open_at(scratch, "s", &err);
+    assert_true(acme_store_lock(store, &err));
+    assert_int_equal(renameat(scratch->fd, "s", scratch->fd, "moved"), 0);
+    assert_false(acme_store_is_locked(store));
+    acme_store_close(open_at(scratch, "s", &err));
+    assert_false(acme_store_is_locked(store));
+    acme_store_close(store);
+}
+
+static void
 what_a_crash_left_is_removed_with_the_lock(void **state)
 {
     static const char *const leftovers[] = { "s/.tmp-1", "s/plan/.tmp-2",
@@ -422,6 +445,7 @@ main(void)
         TEST(a_link_on_the_way_must_be_roots_or_ours),
         TEST(paths_that_are_none_are_refused),
         TEST(only_one_has_the_lock),
+        TEST(a_lock_that_was_removed_is_none),
         TEST(what_a_crash_left_is_removed_with_the_lock),
         TEST(cleaning_up_follows_no_link),
         TEST(files_come_back_and_are_ours_alone),

@@ -45,10 +45,11 @@ END
 sub _server {
     my ($self, $site) = @_;
     my $default = $site->{default} ? ' default_server' : '';
+    my $tls = ($site->{http2} ? ' ssl http2' : ' ssl') . $default;
     my @lines = (
         (map { 'listen 127.0.0.1:%' . uc($_) . "%$default;" }
             @{ $site->{plain} }),
-        (map { 'listen 127.0.0.1:%' . uc($_) . "% ssl$default;" }
+        (map { 'listen 127.0.0.1:%' . uc($_) . "%$tls;" }
             @{ $site->{tls} }),
         $site->{names} ne '' ? "server_name $site->{names};" : (),
         defined $site->{domain} ? "acme_domain $site->{domain};" : (),
@@ -92,6 +93,17 @@ sub signal {
     my ($self, $signal) = @_;
     my ($status) = $self->program('-s', $signal);
     return $status == 0;
+}
+
+# The command that starts it, as it is configured.
+sub start_command { return $_[0]->command }
+
+sub reopen {
+    my ($self) = @_;
+
+    $self->signal('reopen');
+    ACME::Test::wait_for(sub { -e $self->file('log') })
+        or die 'nginx does not reopen its log';
 }
 
 sub workers {

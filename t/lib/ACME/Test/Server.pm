@@ -21,6 +21,7 @@ package ACME::Test::Server;
 #   acme     => 'text'           more lines of ours
 #   plain    => [ 'http' ], tls => [ 'https' ]    names of ports
 #   default  => 1                for unknown names
+#   http2    => 1                with TLS
 #   redirect => 1                everything goes to https
 #   status   => 204              everything is answered so
 #   root     => 'folder'         files of this folder
@@ -60,13 +61,16 @@ sub new {
 
 # ---- configuration
 
-# Write the configuration, with some options changed.
+# Write the configuration, with some options changed. A server that reads it
+# just now finds the old one or the new one.
 sub configure {
     my ($self, %changes) = @_;
     my $test = $self->{test};
+    my $file = $self->file('conf');
 
     @$self{ keys %changes } = values %changes;
-    ACME::Test::spew($self->file('conf'), $self->expand($self->text));
+    ACME::Test::spew("$file.new", $self->expand($self->text));
+    rename "$file.new", $file or die "$file: $!";
     $test->watch_log($self->file('log'));
     return $self;
 }
@@ -306,6 +310,15 @@ sub reload {
     $self->signal('reload');
     ACME::Test::wait_for(sub { $self->reloads > $before })
         or die 'the server does not reload';
+}
+
+# As logrotate does: rename the log, and have the server open a new one.
+sub rotate {
+    my ($self, $to) = @_;
+    my $log = $self->file('log');
+
+    rename $log, $self->path($to) or die "$log: $!";
+    $self->reopen;
 }
 
 # Wait until what is shown for a name is like this (key => 'rsa:2048', names

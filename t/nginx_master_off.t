@@ -10,19 +10,12 @@ use FindBin;
 use lib "$FindBin::Bin/lib";
 use ACME::Test;
 
-my $t = ACME::Test->new;
+my $t = ACME::Test->new(only => 'nginx');
 my $ca = $t->pebble;
 my $proxy = $t->proxy(to => $ca);
 my $server = $t->server(ca => $proxy, main => 'master_process off;',
-    daemon => 'off', servers => <<'END')->start;
-    server {
-        listen 127.0.0.1:%HTTP%;
-        listen 127.0.0.1:%HTTPS% ssl;
-        server_name example.test;
-        acme_domain;
-        return 204;
-    }
-END
+    daemon => 'off', sites => [ { names => 'example.test', status => 204 } ]);
+$server->start;
 my $words = qr/\[warn\] .*acme: "master_process off": no helper is started, certificates are neither obtained nor renewed/;
 
 ok(wait_for(sub { $server->shows('example.test')->{issuer} }),

@@ -11,7 +11,7 @@ use FindBin;
 use lib "$FindBin::Bin/lib";
 use ACME::Test;
 
-my $t = ACME::Test->new;
+my $t = ACME::Test->new(only => 'nginx');
 my $ca = $t->pebble(reject => 0);
 
 # The order waits until the upgrade has begun, then for its validation.
@@ -21,20 +21,14 @@ my $proxy = $t->proxy(ca => $ca, hold => 1, answer => sub {
     wait_for(sub { -e $gate }) if $path =~ m{^/order-plz};
     return;
 });
-my $server = $t->server(ca => $proxy, servers => <<'END')->start;
-    server {
-        listen 127.0.0.1:%HTTP%;
-        listen 127.0.0.1:%HTTPS% ssl;
-        server_name example.test www.example.test;
-        acme_domain;
-        return 301 https://$host$request_uri;
-    }
-END
+my $server = $t->server(ca => $proxy, sites => [
+    { names => 'example.test www.example.test', redirect => 1 },
+])->start;
 
 my $old = $server->running;
 my ($keeper) = $server->helper('keeper');
 my @old_workers = $server->workers;
-ok(wait_for(sub { $server->acme_log =~ /certificate ordered/ }),
+ok(wait_for(sub { $server->acme_log =~ /ordering a certificate/ }),
     'an order begins');
 
 kill 'USR2', $old;
@@ -88,18 +82,12 @@ is($ca->accounts, 1, 'one account');
 is(scalar(my @all = $server->helpers('supervisor')), 1, 'one helper is left');
 
 # What comes later is the new helper's business.
-$server->configure(servers => $server->{servers} . <<'END');
-    server {
-        listen 127.0.0.1:%HTTP%;
-        listen 127.0.0.1:%HTTPS% ssl;
-        server_name new.test;
-        acme_domain;
-    }
-END
-$server->signal('reload');
-ok(wait_for(sub { ($server->shows('new.test')->{names} || '') eq 'new.test'
-    && $server->shows('new.test')->{issuer} =~ /Pebble/ }),
-    'a new name is obtained by the new master');
+$server->reload(sites => [ @{ $server->{sites} }, { names => 'new.test' } ]);
+ok(wait_for(sub {
+    my $shown = $server->shows('new.test');
+    return ($shown->{names} || '') eq 'new.test'
+        && $shown->{issuer} =~ /Pebble/;
+}), 'a new name is obtained by the new master');
 $ca->judge(2);
 
 $t->done;

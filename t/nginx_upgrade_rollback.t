@@ -10,7 +10,7 @@ use FindBin;
 use lib "$FindBin::Bin/lib";
 use ACME::Test;
 
-my $t = ACME::Test->new;
+my $t = ACME::Test->new(only => 'nginx');
 my $ca = $t->pebble(reject => 0);
 
 # The order waits until the upgrade has begun, then for its validation.
@@ -20,20 +20,14 @@ my $proxy = $t->proxy(ca => $ca, hold => 1, answer => sub {
     wait_for(sub { -e $gate }) if $path =~ m{^/order-plz};
     return;
 });
-my $server = $t->server(ca => $proxy, servers => <<'END')->start;
-    server {
-        listen 127.0.0.1:%HTTP%;
-        listen 127.0.0.1:%HTTPS% ssl;
-        server_name example.test www.example.test;
-        acme_domain;
-        return 301 https://$host$request_uri;
-    }
-END
+my $server = $t->server(ca => $proxy, sites => [
+    { names => 'example.test www.example.test', redirect => 1 },
+])->start;
 
 my $old = $server->running;
 my ($keeper) = $server->helper('keeper');
 my @old_workers = $server->workers;
-ok(wait_for(sub { $server->acme_log =~ /certificate ordered/ }),
+ok(wait_for(sub { $server->acme_log =~ /ordering a certificate/ }),
     'an order begins');
 
 kill 'USR2', $old;
