@@ -356,10 +356,24 @@ sub shows {
 # Wait until a name is served with a certificate of Pebble's.
 sub issued {
     my ($self, $name, $port) = @_;
-    return ACME::Test::wait_for(sub {
+    my $issued = ACME::Test::wait_for(sub {
         my $shown = $self->shows($name, $port);
         return ($shown->{issuer} || '') =~ /Pebble/ && $shown;
     });
+
+    $self->_calm_down if $issued;
+    return $issued;
+}
+
+# After a reload old workers may answer for a moment: once for each reload it
+# is waited until they are gone, or for three seconds.
+sub _calm_down {
+    my ($self) = @_;
+    my $reloads = $self->reloads;
+
+    return if defined $self->{calm} && $self->{calm} == $reloads;
+    ACME::Test::wait_for(sub { $self->settled }, 3);
+    $self->{calm} = $reloads;
 }
 
 sub get {
