@@ -10,7 +10,8 @@
 /* in memory: what is synced to a disk takes its time */
 static char path[] = "/dev/shm/acme-fuzz-XXXXXX";
 static char name[] = "a.test", *names[] = { name };
-static struct acme_settings_ca ca = { name, (char *) "https://ca.test/", NULL };
+static struct acme_settings_ca ca = { .name = name,
+    .url = (char *) "https://ca.test/" };
 static struct acme_settings_cert cert = { .names = names, .name_count = 1,
     .key_type = ACME_KEY_ECDSA_256, .folder = name };
 static struct acme_settings settings = { .cas = &ca, .ca_count = 1,
