@@ -80,6 +80,8 @@ sub become {
     POSIX::setuid($uid);
     die 'still root' if $> == 0 || $< == 0;
     $ENV{HOME} = '/nonexistent';
+    @INC = grep { -r } @INC;   # perl gives up at the first it may not read
+    chdir '/';
 }
 
 END {
