@@ -23,6 +23,11 @@ static ngx_int_t ngx_http_acme_domain_build(ngx_conf_t *cf,
 static ngx_int_t ngx_http_acme_domain_add_server(ngx_conf_t *cf,
     struct acme_settings *settings, const struct acme_scope *global,
     ngx_http_core_srv_conf_t *cscf, ngx_uint_t *cert);
+static ngx_int_t ngx_http_acme_domain_check(ngx_conf_t *cf,
+    struct acme_settings *settings);
+static ngx_int_t ngx_http_acme_domain_serve(ngx_conf_t *cf,
+    struct acme_settings *settings, struct acme_settings_cert *cert,
+    ngx_http_core_srv_conf_t *cscf);
 static const char **ngx_http_acme_domain_server_names(ngx_conf_t *cf,
     ngx_http_core_srv_conf_t *cscf);
 static ngx_uint_t ngx_http_acme_domain_has_tls(ngx_conf_t *cf,
@@ -179,16 +184,12 @@ ngx_http_acme_domain_build(ngx_conf_t *cf,
 {
     ngx_time_t                  *now;
     ngx_uint_t                   i, *certs;
-    const char                  *where;
     ngx_core_conf_t             *ccf;
     struct acme_error            err;
-    struct acme_scope           *scope;
     ngx_pool_cleanup_t          *cln;
     struct acme_settings        *settings;
     ngx_http_core_srv_conf_t   **cscfp;
     ngx_http_core_main_conf_t   *cmcf;
-
-    ngx_http_acme_domain_warn_ctx_t   ctx;
 
     cmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module);
     cscfp = cmcf->servers.elts;
@@ -223,15 +224,7 @@ ngx_http_acme_domain_build(ngx_conf_t *cf,
         }
     }
 
-    ctx.cf = cf;
-    ctx.where = settings->certs[0].where;
-
-    if (!acme_settings_check(settings, &err)
-        || !acme_store_check_accounts(settings, ngx_http_acme_domain_warn,
-                                      &ctx, &err))
-    {
-        ngx_log_error(NGX_LOG_EMERG, cf->log, 0, "%s; acme_domain is in %s",
-                      err.text, settings->certs[0].where);
+    if (ngx_http_acme_domain_check(cf, settings) != NGX_OK) {
         return NGX_ERROR;
     }
 
@@ -244,23 +237,8 @@ ngx_http_acme_domain_build(ngx_conf_t *cf,
     }
 
     for (i = 0; i < cmcf->servers.nelts; i++) {
-        scope = ngx_http_acme_domain_scope(cscfp[i]);
-        where = acme_scope_where(scope, ACME_DIRECTIVE_DOMAIN);
-
-        if (where == NULL) {
-            continue;
-        }
-
-        if (!ngx_http_acme_domain_has_tls(cf, cscfp[i])) {
-            ngx_log_error(NGX_LOG_WARN, cf->log, 0, "acme_domain in a server "
-                          "without \"listen ... ssl\": the certificate is "
-                          "obtained but not served here, in %s", where);
-            continue;
-        }
-
-        if (ngx_http_acme_domain_set_certificate(cf, settings,
-                                                 &settings->certs[certs[i]],
-                                                 cscfp[i], where)
+        if (ngx_http_acme_domain_serve(cf, settings,
+                                       &settings->certs[certs[i]], cscfp[i])
             != NGX_OK)
         {
             return NGX_ERROR;
@@ -335,6 +313,53 @@ ngx_http_acme_domain_add_server(ngx_conf_t *cf,
     *cert = index;
 
     return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_acme_domain_check(ngx_conf_t *cf, struct acme_settings *settings)
+{
+    struct acme_error                 err;
+    ngx_http_acme_domain_warn_ctx_t   ctx;
+
+    ctx.cf = cf;
+    ctx.where = settings->certs[0].where;
+
+    if (!acme_settings_check(settings, &err)
+        || !acme_store_check_accounts(settings, ngx_http_acme_domain_warn,
+                                      &ctx, &err))
+    {
+        ngx_log_error(NGX_LOG_EMERG, cf->log, 0, "%s; acme_domain is in %s",
+                      err.text, ctx.where);
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_acme_domain_serve(ngx_conf_t *cf, struct acme_settings *settings,
+    struct acme_settings_cert *cert, ngx_http_core_srv_conf_t *cscf)
+{
+    const char  *where;
+
+    where = acme_scope_where(ngx_http_acme_domain_scope(cscf),
+                             ACME_DIRECTIVE_DOMAIN);
+
+    if (where == NULL) {
+        return NGX_OK;
+    }
+
+    if (!ngx_http_acme_domain_has_tls(cf, cscf)) {
+        ngx_log_error(NGX_LOG_WARN, cf->log, 0, "acme_domain in a server "
+                      "without \"listen ... ssl\": the certificate is "
+                      "obtained but not served here, in %s", where);
+        return NGX_OK;
+    }
+
+    return ngx_http_acme_domain_set_certificate(cf, settings, cert, cscf,
+                                                where);
 }
 
 
