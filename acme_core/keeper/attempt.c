@@ -433,10 +433,11 @@ install(struct job *job, struct keeper *keeper, struct acme_bytes chain_pem,
     unsigned generation;
     bool ok, urgent = !job->fits || job->not_after <= keeper->now;
 
-    if (!acme_chain_check(chain_pem, job->key, names_of(job),
-            job->cert->name_count, keeper->now, &leaf, err)) {
+    ok = acme_chain_check(chain_pem, job->key, names_of(job),
+        job->cert->name_count, keeper->now, &leaf, err);
+    if (!ok) {
         acme_while(err, "the chain that the CA delivered");
-        goto failed;
+        goto out;
     }
     ok = acme_key_write(job->key, &key_pem, err)
         && ((acme_store_entry(keeper->settings, job->cert, &entry)
@@ -453,15 +454,13 @@ install(struct job *job, struct keeper *keeper, struct acme_bytes chain_pem,
         log_installed(job, &leaf, generation);
         deploy_landed(keeper, urgent);
     }
+
+out:
     acme_leaf_free(&leaf);
     acme_buffer_free(&meta);
     acme_buffer_free(&entry);
     acme_buffer_wipe(&key_pem);
     return ok;
-
-failed:
-    acme_leaf_free(&leaf);
-    return false;
 }
 
 void

@@ -125,6 +125,14 @@ lets_another_go_first(const struct keeper *keeper)
         && keeper->now - keeper->followed_at >= STRANGER_HAS_IT_S;
 }
 
+/* Its lock goes too. It is opened anew: it may have been removed. */
+static void
+leave_store(struct keeper *keeper)
+{
+    acme_store_close(keeper->store);
+    keeper->store = NULL;
+}
+
 /*
  * Open and lock the store, for as long as it takes: another keeper may have it
  * (a reload or upgrade is under way, or a second server shares it), or the
@@ -150,8 +158,7 @@ take_store(struct keeper *keeper)
                     return true;
                 }
                 polite = true;
-                acme_store_close(keeper->store);
-                keeper->store = NULL;
+                leave_store(keeper);
                 if (!wait_ms(keeper, STORE_COURTESY_MS)) {
                     return false;
                 }
@@ -160,14 +167,11 @@ take_store(struct keeper *keeper)
             busy = err.sys == EWOULDBLOCK;
             polite = polite && !busy;
         }
-        if (!busy) {
-            /* opened anew the next time: it may have been removed */
-            acme_store_close(keeper->store);
-            keeper->store = NULL;
-        }
         if (busy) {
             read_clock(keeper);
             follow(keeper);
+        } else {
+            leave_store(keeper);
         }
         if (strcmp(said, err.text) != 0) {
             acme_log_always(&keeper->log,
