@@ -9,49 +9,11 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include <errno.h>
-#include <limits.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/socket.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
-#include "keeper/account.h"
+#include "scene.h"
 #include "keeper/answer.h"
-#include "keeper/attempt.h"
 
-#define BASE "https://ca.test:14000"
 #define TOKEN "evaGxfADs6pSRb2LAv9IZf17Dt3juxGJ-PCt92wr-oA"
 #define CHALLENGE BASE "/chalZ/1"
-
-/* A keeper with one account and one job that the agent works on. */
-struct scene {
-    char path[64];
-    struct acme_settings settings;
-    struct acme_settings_ca ca;
-    struct acme_settings_cert cert;
-    char *names[2];
-    struct keeper keeper;
-    struct account account;
-    struct job job;
-    struct acme_channel *agent;
-    char lines[16][1024];
-    size_t line_count;
-};
-
-static void
-keep_line(void *ctx, enum acme_log_level level, bool always, const char *line)
-{
-    struct scene *scene = ctx;
-
-    (void) level;
-    (void) always;
-    if (scene->line_count < 16) {
-        snprintf(scene->lines[scene->line_count++], 1024, "%s", line);
-    }
-}
 
 static void
 set_directory(struct scene *scene)
@@ -63,39 +25,16 @@ set_directory(struct scene *scene)
         BASE "/sign-me-up", BASE "/order-plz", &err));
 }
 
+/* One account and one job that the agent works on. */
 static int
 setup(void **state)
 {
-    struct scene *scene = calloc(1, sizeof(*scene));
+    struct scene *scene;
     struct acme_error err;
-    int pair[2];
 
-    strcpy(scene->path, "/tmp/acme-test-XXXXXX");
-    assert_non_null(mkdtemp(scene->path));
-    scene->ca = (struct acme_settings_ca) { .name = "ca.test",
-        .url = BASE "/dir" };
-    scene->names[0] = "example.test";
-    scene->names[1] = "www.example.test";
-    scene->cert = (struct acme_settings_cert) { .names = scene->names,
-        .name_count = 2, .key_type = ACME_KEY_ECDSA_256,
-        .folder = "example.test" };
-    scene->settings = (struct acme_settings) { .cas = &scene->ca,
-        .ca_count = 1, .certs = &scene->cert, .cert_count = 1,
-        .state_path = scene->path, .server = "test/1", .reload = true };
-    scene->keeper = (struct keeper) { .settings = &scene->settings,
-        .accounts = &scene->account, .jobs = &scene->job, .control_fd = -1,
-        .next_job_id = JOB_ID_FIRST, .now = 1700000000,
-        .log = { .sink = keep_line, .ctx = scene } };
-    scene->keeper.store = acme_store_open(scene->path, &err);
-    assert_non_null(scene->keeper.store);
-    assert_true(acme_page_make(&scene->keeper.page_fd, &err));
-    scene->keeper.page = acme_page_map_writer(scene->keeper.page_fd, &err);
-    assert_non_null(scene->keeper.page);
-    assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, pair), 0);
-    scene->keeper.agent = acme_channel_new(pair[0], ACME_END_KEEPER);
-    scene->agent = acme_channel_new(pair[1], ACME_END_AGENT);
-
-    account_init(&scene->account, &scene->ca, 1, &scene->keeper.log);
+    scene_make(state);
+    scene = *state;
+    scene->cert.name_count = 2;
     attempt_init(&scene->job, &scene->keeper, &scene->cert);
     attempt_start(&scene->job, &scene->keeper);
     assert_int_equal(scene->job.state, JOB_READY);
@@ -104,26 +43,6 @@ setup(void **state)
     set_directory(scene);
     assert_true(account_save_url(&scene->account, &scene->keeper,
         BASE "/my-account/1", &err));
-    *state = scene;
-    return 0;
-}
-
-static int
-teardown(void **state)
-{
-    struct scene *scene = *state;
-    char command[128];
-
-    attempt_free(&scene->job);
-    account_free(&scene->account);
-    acme_channel_free(scene->keeper.agent);
-    acme_channel_free(scene->agent);
-    acme_page_unmap(scene->keeper.page);
-    close(scene->keeper.page_fd);
-    acme_store_close(scene->keeper.store);
-    snprintf(command, sizeof(command), "rm -rf '%s'", scene->path);
-    assert_int_equal(system(command), 0);
-    free(scene);
     return 0;
 }
 
@@ -484,7 +403,7 @@ the_longest_request_fits_into_a_message(void **state)
     assert_true(strlen(body) > 48 * 1024);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, scene_remove)
 
 int
 main(void)
