@@ -254,6 +254,22 @@ sub state_snapshot {
     return \%found;
 }
 
+# Whatever this does: the same helpers, no reload, and not a byte, name or time
+# changed in the store.
+sub undisturbed {
+    my ($self, $when, $does) = @_;
+    my @helpers = $self->helpers;
+    my $before = $self->state_snapshot;
+    my $reloads = $self->reloads;
+
+    $does->();
+    Test::More::is_deeply($self->state_snapshot, $before,
+        "$when: nothing is written");
+    Test::More::is_deeply([ $self->helpers ], \@helpers,
+        "$when: the same helpers");
+    Test::More::is($self->reloads, $reloads, "$when: no reload");
+}
+
 # Is there a keeper, and does it leave the CA alone for a while? An agent is
 # started when there is something to order.
 sub idle {
