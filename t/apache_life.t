@@ -120,8 +120,3 @@ ok(wait_for(sub { !$httpd->helpers }), 'and the death of httpd');
 kill 'KILL', @children;
 $ca->judge(1);
 $t->done;
-
-sub parent {
-    my ($ppid) = slurp("/proc/$_[0]/status") =~ /^PPid:\s+(\d+)/m;
-    return $ppid;
-}

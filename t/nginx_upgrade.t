@@ -52,8 +52,3 @@ ok(wait_for(sub {
 $ca->judge(2);
 
 $t->done;
-
-sub parent {
-    my ($pid) = @_;
-    return slurp("/proc/$pid/status") =~ /^PPid:\s+(\d+)/m ? $1 : 0;
-}

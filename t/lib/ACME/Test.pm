@@ -33,7 +33,7 @@ use ACME::Test::Pebble;
 use ACME::Test::Proxy;
 
 our @EXPORT = (@Test::More::EXPORT,
-    qw(wait_for slurp spew curl handshake seconds alive));
+    qw(wait_for slurp spew curl handshake seconds alive parent));
 
 our $root = abs_path(dirname(__FILE__) . '/../../..');
 
@@ -335,6 +335,12 @@ sub seconds { return time }
 sub alive {
     my ($pid) = @_;
     return slurp("/proc/$pid/stat") =~ /\) [^ZX] /;
+}
+
+# The pid of a process's parent; 0 when there is no such process.
+sub parent {
+    my ($pid) = @_;
+    return slurp("/proc/$pid/status") =~ /^PPid:\s+(\d+)/m ? $1 : 0;
 }
 
 sub slurp {

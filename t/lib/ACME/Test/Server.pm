@@ -170,11 +170,24 @@ sub stop_all {
 # Our helper's processes of a role ("keeper"), or all; as pids, sorted.
 sub helpers {
     my ($self, $role) = @_;
-    my $title = 'acme-helper: ' . ($role || '');
+    my @pids;
+
+    # What a supervisor has just forked bears its title for a moment: a child
+    # of the same role is looked at again, and counts when it stays.
+    ACME::Test::wait_for(sub {
+        @pids = $self->_titled($role || '');
+        my %pid = map { $_ => 1 } @pids;
+        return !$role || !grep { $pid{ ACME::Test::parent($_) } } @pids;
+    }, 5);
+    return @pids;
+}
+
+sub _titled {
+    my ($self, $role) = @_;
 
     my @pids = sort { $a <=> $b } map { $_->{pid} }
-        grep { index($_->{title}, $title) == 0 && $self->_is_ours($_) }
-        $self->{test}->processes;
+        grep { index($_->{title}, "acme-helper: $role") == 0
+            && $self->_is_ours($_) } $self->{test}->processes;
 
     return @pids;   # a sort has no value in scalar context
 }
