@@ -10,7 +10,7 @@
 
 #include "protocol/request.h"
 
-enum { WIRE_VERSION = 1 };
+enum { WIRE_VERSION = 2 };
 
 /* In front of the texts, which follow one another without separators. */
 struct wire_header {
@@ -23,7 +23,7 @@ struct wire_header {
     uint32_t len[ACME_MESSAGE_TEXTS];
 };
 
-_Static_assert(sizeof(struct wire_header) == 40, "no padding goes out");
+_Static_assert(sizeof(struct wire_header) == 48, "no padding goes out");
 
 enum {
     NAME = 256,

@@ -13,7 +13,7 @@
 #include "base/buffer.h"
 #include "base/error.h"
 
-enum { ACME_MESSAGE_TEXTS = 4, ACME_MESSAGE_MAX = 64 * 1024 };
+enum { ACME_MESSAGE_TEXTS = 6, ACME_MESSAGE_MAX = 64 * 1024 };
 
 /*
  * `id` is the session's or the job's, given by the keeper. Texts in order:

@@ -15,7 +15,7 @@
 #define BUFFER ACME_BUFFER(ACME_MESSAGE_MAX)
 
 /* Offsets of fields in the datagram, to break them one by one. */
-enum { VERSION_AT = 8, TYPE_AT = 10, LEN_AT = 24, HEADER_LEN = 40 };
+enum { VERSION_AT = 8, TYPE_AT = 10, LEN_AT = 24, HEADER_LEN = 48 };
 
 static const struct acme_message sign = {
     .type = ACME_MESSAGE_SIGN,
