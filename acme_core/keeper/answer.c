@@ -83,6 +83,7 @@ signs_new_order(struct keeper *keeper, struct subject *subject,
     const char *url, struct acme_buffer *payload, struct acme_error *err)
 {
     const struct acme_settings_cert *cert = subject->job->cert;
+    struct acme_order_options options = { 0 };
 
     (void) keeper;
     if (subject->account->new_order_url == NULL
@@ -90,7 +91,7 @@ signs_new_order(struct keeper *keeper, struct subject *subject,
         return acme_fail(err, ACME_PEER_BROKE, "not the newOrder URL");
     }
     return acme_payload_new_order((const char *const *) cert->names,
-        cert->name_count, payload, err);
+        cert->name_count, &options, payload, err);
 }
 
 static bool

@@ -1,4 +1,7 @@
-/* What is inside the signed requests (RFC 8555 7.3, 7.4; RFC 8738 3). */
+/*
+ * What is inside the signed requests (RFC 8555 7.3, 7.4; RFC 8738 3;
+ * RFC 9773 5).
+ */
 
 #include "protocol/payload.h"
 
@@ -58,9 +61,17 @@ is_ip(const char *name)
         || inet_pton(AF_INET6, name, address) == 1;
 }
 
+static bool
+add_option(cJSON *root, const char *name, const char *value)
+{
+    return value == NULL
+        || cJSON_AddStringToObject(root, name, value) != NULL;
+}
+
 bool
 acme_payload_new_order(const char *const *names, size_t name_count,
-    struct acme_buffer *json, struct acme_error *err)
+    const struct acme_order_options *options, struct acme_buffer *json,
+    struct acme_error *err)
 {
     cJSON *root = cJSON_CreateObject();
     cJSON *list = cJSON_AddArrayToObject(root, "identifiers");
@@ -74,6 +85,7 @@ acme_payload_new_order(const char *const *names, size_t name_count,
                 is_ip(names[i]) ? "ip" : "dns") != NULL
             && cJSON_AddStringToObject(item, "value", names[i]) != NULL;
     }
+    ok = ok && add_option(root, "replaces", options->replaces);
     return finish(root, ok, json, err);
 }
 

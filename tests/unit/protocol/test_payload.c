@@ -65,10 +65,11 @@ names_and_addresses_have_their_types(void **state)
 {
     static const char *const names[] = { "a.test", "*.a.test", "192.0.2.1",
         "2001:db8::1", "192.0.2.1.test", "1.2.3" };
+    const struct acme_order_options options = { 0 };
     struct acme_error err;
 
     (void) state;
-    assert_true(acme_payload_new_order(names, 6, &json, &err));
+    assert_true(acme_payload_new_order(names, 6, &options, &json, &err));
     assert_string_equal(acme_buffer_text(&json), "{\"identifiers\":["
         "{\"type\":\"dns\",\"value\":\"a.test\"},"
         "{\"type\":\"dns\",\"value\":\"*.a.test\"},"
@@ -76,6 +77,20 @@ names_and_addresses_have_their_types(void **state)
         "{\"type\":\"ip\",\"value\":\"2001:db8::1\"},"
         "{\"type\":\"dns\",\"value\":\"192.0.2.1.test\"},"
         "{\"type\":\"dns\",\"value\":\"1.2.3\"}]}");
+}
+
+static void
+a_predecessor_is_named_when_there_is_one(void **state)
+{
+    static const char *const names[] = { "a.test" };
+    const struct acme_order_options options = { .replaces = "aYhb.AIdl" };
+    struct acme_error err;
+
+    (void) state;
+    assert_true(acme_payload_new_order(names, 1, &options, &json, &err));
+    assert_string_equal(acme_buffer_text(&json), "{\"identifiers\":["
+        "{\"type\":\"dns\",\"value\":\"a.test\"}],"
+        "\"replaces\":\"aYhb.AIdl\"}");
 }
 
 static void
@@ -115,11 +130,12 @@ static void
 what_does_not_fit_is_refused(void **state)
 {
     static const char *const names[] = { "a.test" };
+    const struct acme_order_options options = { 0 };
     struct acme_buffer small = ACME_BUFFER(20);
     struct acme_error err;
 
     (void) state;
-    assert_false(acme_payload_new_order(names, 1, &small, &err));
+    assert_false(acme_payload_new_order(names, 1, &options, &small, &err));
     assert_false(acme_payload_new_account(names, 1, NULL, &small, &err));
     assert_int_equal(small.len, 0);
     acme_buffer_free(&small);
@@ -135,6 +151,7 @@ main(void)
         TEST(contacts_are_in_their_order_and_escaped),
         TEST(a_binding_goes_in_as_it_is),
         TEST(names_and_addresses_have_their_types),
+        TEST(a_predecessor_is_named_when_there_is_one),
         TEST(a_csr_is_base64url_without_padding),
         TEST(a_csr_that_is_too_large_is_refused),
         TEST(what_does_not_fit_is_refused),
