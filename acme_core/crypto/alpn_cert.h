@@ -11,8 +11,7 @@
 
 #include "base/buffer.h"
 #include "base/error.h"
-
-enum { ACME_SERVER_NAME_MAX = 253 };   /* bytes of a name in SNI */
+#include "format/client_hello.h"
 
 /*
  * The name in the SNI extension of the CA's hello: a DNS name in lower case;

@@ -115,7 +115,7 @@ name_byte(uint8_t byte)
 
 bool
 acme_hello_name(const struct acme_hello *hello,
-    char name[ACME_HELLO_NAME_MAX + 1], size_t *len_out)
+    char name[ACME_SERVER_NAME_MAX + 1], size_t *len_out)
 {
     struct acme_bytes rest = hello->server_name, list, host;
     size_t type;
@@ -123,7 +123,7 @@ acme_hello_name(const struct acme_hello *hello,
     if (!take_vector(&rest, 2, &list) || rest.len != 0
         || !take_number(&list, 1, &type) || type != HOST_NAME
         || !take_vector(&list, 2, &host) || list.len != 0
-        || host.len == 0 || host.len > ACME_HELLO_NAME_MAX) {
+        || host.len == 0 || host.len > ACME_SERVER_NAME_MAX) {
         return false;
     }
     for (size_t i = 0; i < host.len; i++) {

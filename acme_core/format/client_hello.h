@@ -18,7 +18,7 @@ struct acme_hello {
     struct acme_bytes alpn;          /* RFC 7301 3.1 */
 };
 
-enum { ACME_HELLO_NAME_MAX = 253 };
+enum { ACME_SERVER_NAME_MAX = 253 };   /* bytes of a name in SNI */
 
 /*
  * Read a handshake message, from its type on (RFC 8446 4, 4.1.2). False when
@@ -34,6 +34,6 @@ bool acme_hello_is_challenge(const struct acme_hello *hello);
  * NUL. False when there is none, or one that no certificate can have.
  */
 bool acme_hello_name(const struct acme_hello *hello,
-    char name[ACME_HELLO_NAME_MAX + 1], size_t *len_out);
+    char name[ACME_SERVER_NAME_MAX + 1], size_t *len_out);
 
 #endif

@@ -15,7 +15,7 @@
 #include "settings/settings.h"
 
 /* Exchanged by module and helper: a mismatch ends the helper with a message. */
-#define ACME_HELPER_VERSION "acme-helper 1"
+#define ACME_HELPER_VERSION "acme-helper 2"
 
 /* What the helper finds open. */
 enum {

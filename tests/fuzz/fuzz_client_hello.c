@@ -9,7 +9,7 @@ int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct acme_hello hello;
-    char name[ACME_HELLO_NAME_MAX + 1];
+    char name[ACME_SERVER_NAME_MAX + 1];
     size_t len;
 
     if (!acme_hello_read((struct acme_bytes) { data, size }, &hello)) {
@@ -20,7 +20,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         assert(memcmp(hello.alpn.at + 3, "acme-tls/1", 10) == 0);
     }
     if (acme_hello_name(&hello, name, &len)) {
-        assert(len > 0 && len <= ACME_HELLO_NAME_MAX && strlen(name) == len);
+        assert(len > 0 && len <= ACME_SERVER_NAME_MAX && strlen(name) == len);
         assert(strpbrk(name, " \r\n\tABCXYZ") == NULL);
     }
     return 0;

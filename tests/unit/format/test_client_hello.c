@@ -96,7 +96,7 @@ only_a_cas_hello_is_a_challenge(void **state)
     (void) state;
     for (size_t i = 0; i < sizeof(hellos) / sizeof(hellos[0]); i++) {
         struct acme_bytes message = hello_with(hellos[i].extensions);
-        char name[ACME_HELLO_NAME_MAX + 1] = "";
+        char name[ACME_SERVER_NAME_MAX + 1] = "";
         struct acme_hello hello;
         size_t len = 0;
         bool whole = acme_hello_read(message, &hello);
@@ -139,13 +139,13 @@ every_shorter_message_is_no_hello(void **state)
 static void
 names_are_bounded(void **state)
 {
-    uint8_t body[5 + ACME_HELLO_NAME_MAX + 1] = { 0 };
-    char name[ACME_HELLO_NAME_MAX + 1];
+    uint8_t body[5 + ACME_SERVER_NAME_MAX + 1] = { 0 };
+    char name[ACME_SERVER_NAME_MAX + 1];
     size_t len;
 
     (void) state;
     for (size_t i = 0; i < 2; i++) {
-        size_t host = ACME_HELLO_NAME_MAX + i;
+        size_t host = ACME_SERVER_NAME_MAX + i;
         struct acme_hello hello = { .server_name = { body, 5 + host } };
 
         memset(body, 'a', sizeof(body));
@@ -155,8 +155,8 @@ names_are_bounded(void **state)
         body[4] = (uint8_t) host;
         assert_int_equal(acme_hello_name(&hello, name, &len), i == 0);
     }
-    assert_int_equal(len, ACME_HELLO_NAME_MAX);
-    assert_int_equal(strlen(name), ACME_HELLO_NAME_MAX);
+    assert_int_equal(len, ACME_SERVER_NAME_MAX);
+    assert_int_equal(strlen(name), ACME_SERVER_NAME_MAX);
 }
 
 static void
@@ -165,7 +165,7 @@ without_extensions_nothing_is_asked_for(void **state)
     static const uint8_t old[] = "\x01\0\0\x29\x03\x03"
         "0123456789abcdef0123456789abcdef\0\0\x02\0\x2f\x01\0";
     struct acme_hello hello;
-    char name[ACME_HELLO_NAME_MAX + 1];
+    char name[ACME_SERVER_NAME_MAX + 1];
     size_t len;
 
     (void) state;

@@ -20,7 +20,14 @@
 
 #include "page/page.h"
 
-enum { HEADER_BYTES = 4096, SLOT_BYTES = 512, NOBODY = 65534 };
+enum {
+    HEADER_BYTES = 4096,
+    SLOT_BYTES = 512,
+    NAME_SLOT_BYTES = 1536,
+    PAGE_BYTES = HEADER_BYTES + ACME_PAGE_SLOTS * SLOT_BYTES
+        + ACME_PAGE_NAME_SLOTS * NAME_SLOT_BYTES,
+    NOBODY = 65534
+};
 
 struct scene {
     int fd;
@@ -332,7 +339,7 @@ a_slot_left_half_written_is_unknown_then_repaired(void **state)
     uint8_t *map;
 
     assert_true(publish(scene, "half", "half.print"));
-    map = mmap(NULL, HEADER_BYTES + ACME_PAGE_SLOTS * SLOT_BYTES,
+    map = mmap(NULL, PAGE_BYTES,
         PROT_READ | PROT_WRITE, MAP_SHARED, scene->fd, 0);
     assert_true(map != MAP_FAILED);
     sequence = sequence_of_used_slot(map);
@@ -347,7 +354,7 @@ a_slot_left_half_written_is_unknown_then_repaired(void **state)
     assert_false(acme_page_has_proofs(scene->reader));
     assert_true(publish(scene, "half", "half.again"));
     assert_string_equal(find(scene, "half"), "half.again");
-    munmap(map, HEADER_BYTES + ACME_PAGE_SLOTS * SLOT_BYTES);
+    munmap(map, PAGE_BYTES);
 }
 
 static void
@@ -450,6 +457,265 @@ readers_never_see_a_torn_value(void **state)
     kill(writer, SIGKILL);
     waitpid(writer, NULL, 0);
     assert_true(well);
+}
+
+/* ---- server names */
+
+/* A pair of these lengths, each byte the same. */
+static struct acme_page_alpn
+pair_of(char byte, size_t cert_len, size_t key_len)
+{
+    struct acme_page_alpn pair = { cert_len, key_len, { 0 }, { 0 } };
+
+    memset(pair.cert, byte, cert_len);
+    memset(pair.key, byte, key_len);
+    return pair;
+}
+
+static bool
+publish_pair(struct acme_page *page, const char *name, const char *token,
+    struct acme_page_alpn pair)
+{
+    struct acme_error err;
+
+    return acme_page_publish_alpn(page, acme_bytes_of(name),
+        acme_bytes_of(token), &pair, &err);
+}
+
+/* The byte of what a name shows, 0 when there is nothing. */
+static char
+shown(const struct acme_page *page, const char *name)
+{
+    struct acme_page_alpn pair;
+
+    if (!acme_page_find_alpn(page, acme_bytes_of(name), &pair)) {
+        return 0;
+    }
+    for (size_t i = 0; i < pair.cert_len; i++) {
+        assert_int_equal(pair.cert[i], pair.cert[0]);
+    }
+    for (size_t i = 0; i < pair.key_len; i++) {
+        assert_int_equal(pair.key[i], pair.cert[0]);
+    }
+    return (char) pair.cert[0];
+}
+
+static void
+a_server_name_shows_its_pair_until_that_is_withdrawn(void **state)
+{
+    struct scene *scene = *state;
+    struct acme_page_alpn pair;
+
+    assert_false(acme_page_has_alpn(NULL));
+    assert_false(acme_page_find_alpn(NULL, acme_bytes_of("a.test"), &pair));
+    assert_false(acme_page_has_alpn(scene->reader));
+    assert_true(publish_pair(scene->writer, "a.test", "one",
+        pair_of('a', 500, 138)));
+    assert_true(acme_page_has_alpn(scene->reader));
+    assert_false(acme_page_has_proofs(scene->reader));
+    assert_null(find(scene, "one"));
+    assert_true(acme_page_find_alpn(scene->reader, acme_bytes_of("a.test"),
+        &pair));
+    assert_int_equal(pair.cert_len, 500);
+    assert_int_equal(pair.key_len, 138);
+    assert_int_equal(shown(scene->reader, "a.test"), 'a');
+    assert_int_equal(shown(scene->reader, "b.test"), 0);
+    assert_int_equal(shown(scene->reader, "a.tes"), 0);
+    assert_int_equal(shown(scene->reader, ""), 0);
+    acme_page_withdraw_alpn(scene->writer, acme_bytes_of("a.test"),
+        acme_bytes_of("one"));
+    assert_int_equal(shown(scene->reader, "a.test"), 0);
+    assert_false(acme_page_has_alpn(scene->reader));
+}
+
+static void
+of_two_challenges_for_a_name_the_later_one_is_shown(void **state)
+{
+    struct scene *scene = *state;
+    struct acme_bytes name = acme_bytes_of("a.test");
+
+    assert_true(publish_pair(scene->writer, "a.test", "one",
+        pair_of('a', 500, 138)));
+    assert_true(publish_pair(scene->writer, "a.test", "two",
+        pair_of('b', 400, 138)));
+    assert_int_equal(shown(scene->reader, "a.test"), 'b');
+    /* the first one's end does not end the second one */
+    acme_page_withdraw_alpn(scene->writer, name, acme_bytes_of("one"));
+    assert_int_equal(shown(scene->reader, "a.test"), 'b');
+    acme_page_withdraw_alpn(scene->writer, name, acme_bytes_of("two"));
+    assert_false(acme_page_has_alpn(scene->reader));
+    acme_page_withdraw_alpn(scene->writer, name, acme_bytes_of("two"));
+    acme_page_withdraw_alpn(scene->writer, acme_bytes_of(""),
+        acme_bytes_of("two"));
+    assert_false(acme_page_has_alpn(scene->reader));
+}
+
+static void
+pairs_are_bounded(void **state)
+{
+    struct scene *scene = *state;
+    char name[ACME_SERVER_NAME_MAX + 2], token[ACME_TOKEN_MAX + 1];
+    struct acme_page_alpn pair = pair_of('x', ACME_PAGE_CERT_MAX,
+        ACME_PAGE_KEY_MAX);
+
+    memset(name, 'n', sizeof(name));
+    memset(token, 't', sizeof(token));
+    name[ACME_SERVER_NAME_MAX + 1] = token[ACME_TOKEN_MAX] = '\0';
+    assert_false(publish_pair(scene->writer, name, token, pair));
+    assert_false(publish_pair(scene->writer, "", token, pair));
+    assert_false(publish_pair(scene->writer, "n", "no token", pair));
+    pair.cert_len++;
+    assert_false(publish_pair(scene->writer, "n", token, pair));
+    pair.cert_len = 0;
+    assert_false(publish_pair(scene->writer, "n", token, pair));
+    pair.cert_len = ACME_PAGE_CERT_MAX;
+    pair.key_len++;
+    assert_false(publish_pair(scene->writer, "n", token, pair));
+    pair.key_len = 0;
+    assert_false(publish_pair(scene->writer, "n", token, pair));
+    pair.key_len = ACME_PAGE_KEY_MAX;
+    assert_false(acme_page_has_alpn(scene->reader));
+
+    name[ACME_SERVER_NAME_MAX] = '\0';
+    assert_true(publish_pair(scene->writer, name, token, pair));
+    assert_int_equal(shown(scene->reader, name), 'x');
+}
+
+static void
+a_page_crowded_with_names_refuses_and_loses_nothing(void **state)
+{
+    struct scene *scene = *state;
+    struct acme_page_alpn pair = pair_of('x', 500, 138);
+    char name[32];
+    int count = 0;
+
+    while (snprintf(name, sizeof(name), "%d.test", count),
+           publish_pair(scene->writer, name, "t", pair)) {
+        count++;
+        assert_true(count <= ACME_PAGE_NAME_SLOTS);
+    }
+    assert_true(count > ACME_PAGE_NAME_SLOTS / 4);
+    assert_true(publish(scene, "token", "token.print"));
+    for (int i = 0; i < count; i++) {
+        snprintf(name, sizeof(name), "%d.test", i);
+        assert_int_equal(shown(scene->reader, name), 'x');
+        acme_page_withdraw_alpn(scene->writer, acme_bytes_of(name),
+            acme_bytes_of("t"));
+    }
+    assert_false(acme_page_has_alpn(scene->reader));
+    assert_string_equal(find(scene, "token"), "token.print");
+}
+
+static void
+a_sweep_takes_names_by_their_tokens(void **state)
+{
+    struct scene *scene = *state;
+    char name[32], token[32];
+    int asked = 0;
+
+    for (int i = 0; i < 100; i++) {
+        snprintf(name, sizeof(name), "%d.test", i);
+        snprintf(token, sizeof(token), "token-%d", i);
+        assert_true(publish(scene, token, token));
+        assert_true(publish_pair(scene->writer, name, token,
+            pair_of('x', 500, 138)));
+    }
+    acme_page_sweep(scene->writer, is_odd, &asked);
+    assert_int_equal(asked, 200);
+    for (int i = 0; i < 100; i++) {
+        snprintf(name, sizeof(name), "%d.test", i);
+        assert_int_equal(shown(scene->reader, name), i % 2 ? 'x' : 0);
+    }
+    asked = 0;
+    acme_page_sweep(scene->writer, is_odd, &asked);
+    assert_int_equal(asked, 100);
+}
+
+/* An heir looks at what was used only: an empty page stays without memory. */
+static void
+an_unused_page_costs_no_memory(void **state)
+{
+    struct scene *scene = *state;
+    struct acme_error err;
+    struct stat info;
+    int asked = 0;
+
+    assert_true(publish_pair(scene->writer, "a.test", "t",
+        pair_of('x', 500, 138)));
+    acme_page_unmap(scene->writer);
+    scene->writer = acme_page_map_writer(scene->fd, &err);
+    assert_non_null(scene->writer);
+    acme_page_sweep(scene->writer, is_odd, &asked);
+    assert_int_equal(fstat(scene->fd, &info), 0);
+    assert_true(info.st_blocks * 512 <= 64 * 4096);
+}
+
+static void
+write_pairs_for_ever(int fd)
+{
+    struct acme_error err;
+    struct acme_page *page = acme_page_map_writer(fd, &err);
+
+    for (unsigned i = 0; page != NULL; i++) {
+        publish_pair(page, "busy.test", "busy", pair_of(
+            (char) ('a' + i % 26), i % 2 != 0 ? ACME_PAGE_CERT_MAX : 50,
+            i % 3 != 0 ? ACME_PAGE_KEY_MAX : 20));
+        if (i % 5 == 0) {
+            acme_page_withdraw_alpn(page, acme_bytes_of("busy.test"),
+                acme_bytes_of("busy"));
+        }
+    }
+    _exit(1);
+}
+
+static bool
+all_the_same(const struct acme_page_alpn *pair)
+{
+    for (size_t i = 1; i < pair->cert_len; i++) {
+        if (pair->cert[i] != pair->cert[0]) {
+            return false;
+        }
+    }
+    for (size_t i = 0; i < pair->key_len; i++) {
+        if (pair->key[i] != pair->cert[0]) {
+            return false;
+        }
+    }
+    return pair->cert_len == 50 || pair->cert_len == ACME_PAGE_CERT_MAX;
+}
+
+/* A writer in its loop, killed again and again beside readers. */
+static void
+pairs_are_never_torn_though_writers_die(void **state)
+{
+    struct scene *scene = *state;
+    struct acme_page_alpn pair;
+    struct acme_error err;
+    unsigned found = 0;
+
+    for (int i = 0; i < 40; i++) {
+        pid_t pid = fork();
+
+        if (pid == 0) {
+            write_pairs_for_ever(scene->fd);
+        }
+        for (int n = 0; n < 2000 + 317 * i; n++) {
+            if (acme_page_find_alpn(scene->reader,
+                    acme_bytes_of("busy.test"), &pair)) {
+                assert_true(all_the_same(&pair));
+                found++;
+            }
+        }
+        kill(pid, SIGKILL);
+        waitpid(pid, NULL, 0);
+        acme_page_unmap(scene->writer);
+        scene->writer = acme_page_map_writer(scene->fd, &err);
+        assert_non_null(scene->writer);
+        acme_page_withdraw_alpn(scene->writer, acme_bytes_of("busy.test"),
+            acme_bytes_of("busy"));
+        assert_false(acme_page_has_alpn(scene->reader));
+    }
+    assert_true(found > 0);
 }
 
 /* ---- who may write */
@@ -612,6 +878,13 @@ main(void)
         TEST(a_slot_left_half_written_is_unknown_then_repaired),
         TEST(writers_that_are_killed_leave_a_page_that_works),
         TEST(readers_never_see_a_torn_value),
+        TEST(a_server_name_shows_its_pair_until_that_is_withdrawn),
+        TEST(of_two_challenges_for_a_name_the_later_one_is_shown),
+        TEST(pairs_are_bounded),
+        TEST(a_page_crowded_with_names_refuses_and_loses_nothing),
+        TEST(a_sweep_takes_names_by_their_tokens),
+        TEST(an_unused_page_costs_no_memory),
+        TEST(pairs_are_never_torn_though_writers_die),
         TEST(a_readers_mapping_cannot_become_writable),
         TEST(another_user_cannot_open_the_page_anew),
         TEST(the_page_can_neither_shrink_nor_be_inherited_by_exec),
