@@ -1,8 +1,8 @@
 #!/usr/bin/perl
 
-# Tests for names that fail validation among good ones: the good ones are
-# issued, the bad ones are explained, and the wait for the next attempt
-# outlives the server.
+# Tests for names that fail the one validation there is, among good ones: the
+# good ones are issued, the bad ones are explained, and the wait for the next
+# attempt outlives the server.
 
 use strict;
 use warnings;
@@ -17,7 +17,8 @@ my $ca = $t->pebble;
 # Nothing listens on these addresses.
 $t->dns_address('bad.test', '127.0.0.9');
 $t->dns_address('two.trio.test', '127.0.0.9');
-my $server = $t->server(ca => $ca, sites => [
+my $server = $t->server(ca => $ca, global => 'acme_challenge http-01;',
+    sites => [
     { names => 'good.test', redirect => 1 },
     { names => 'bad.test', redirect => 1 },
     { names => 'one.trio.test two.trio.test three.trio.test', redirect => 1 },

@@ -143,14 +143,15 @@ take_refused(struct agent *agent, const struct acme_message *message)
 {
     struct ca *ca = ca_find(agent, message->id);
     struct job *job = agent_job_find(agent, message->id);
+    enum acme_verdict verdict = (enum acme_verdict) message->number;
     struct acme_error why;
 
     if (ca != NULL) {
-        if (!ca_take_refused(ca, message->text[0], &why)) {
+        if (!ca_take_refused(ca, verdict, message->text[0], &why)) {
             fail_session(agent, ca, &why);
         }
     } else if (job != NULL) {
-        agent_job_take_refused(agent, job, message->text[0]);
+        agent_job_take_refused(agent, job, verdict, message->text[0]);
     }
 }
 

@@ -148,7 +148,8 @@ say_directory(struct agent *agent, struct ca *ca)
         acme_bytes_of(acme_session_directory(session)),
         acme_bytes_of(acme_session_urls(session)),
         acme_bytes_of(acme_session_new_account_url(session)),
-        acme_bytes_of(acme_session_new_order_url(session)) } };
+        acme_bytes_of(acme_session_new_order_url(session)),
+        acme_bytes_of(acme_session_profiles(session)) } };
 
     ca->sender.state = ASKING;
     tell(agent, &message);
@@ -282,7 +283,8 @@ ca_take_done(struct ca *ca)
 }
 
 bool
-ca_take_refused(struct ca *ca, struct acme_bytes why, struct acme_error *err)
+ca_take_refused(struct ca *ca, enum acme_verdict verdict,
+    struct acme_bytes why, struct acme_error *err)
 {
     char text[600];
 
@@ -290,6 +292,6 @@ ca_take_refused(struct ca *ca, struct acme_bytes why, struct acme_error *err)
         return true;
     }
     ca->sender.state = IDLE;
-    return acme_fail(err, ACME_PEER_BROKE, "%s",
+    return acme_fail(err, verdict, "%s",
         acme_log_sentence(text, sizeof(text), why));
 }

@@ -40,8 +40,8 @@ bool ca_take_reply(struct agent *agent, struct ca *ca,
 bool ca_take_signed(struct agent *agent, struct ca *ca,
     struct acme_bytes body, struct acme_error *err);
 void ca_take_done(struct ca *ca);
-bool ca_take_refused(struct ca *ca, struct acme_bytes why,
-    struct acme_error *err);
+bool ca_take_refused(struct ca *ca, enum acme_verdict verdict,
+    struct acme_bytes why, struct acme_error *err);
 
 /* A newNonce reply; false when it brought none. */
 bool ca_take_nonce_reply(struct agent *agent, struct ca *ca,

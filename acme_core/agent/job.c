@@ -52,36 +52,69 @@ read_names(struct job *job, struct acme_bytes text, struct acme_error *err)
     return true;
 }
 
+/* Challenge types, one a line, the most wanted first. */
 static bool
-fill(struct agent *agent, struct job *job, const struct acme_message *message,
+read_wish(struct job *job, const struct acme_message *message,
     struct acme_error *err)
 {
-    struct acme_bytes url = message->text[1];
+    struct acme_challenge_wish *wish = &job->wish;
+    char text[64], *rest = text, *word;
 
-    job->ca = ca_find(agent, message->number);
-    if (job->ca == NULL) {
-        return acme_fail(err, ACME_PEER_BROKE, "an order at an unknown CA");
+    if (!acme_message_text(message, 2, text, sizeof(text))) {
+        text[0] = '\0';
     }
-    if (!read_names(job, message->text[0], err)) {
-        return false;
-    }
-    if (url.len > 0) {
-        job->resume_url = strndup((const char *) url.at, url.len);
-        return job->resume_url != NULL || acme_fail_memory(err);
+    while ((word = strsep(&rest, "\n")) != NULL) {
+        enum acme_challenge_type type = acme_challenge_type_of(word);
+
+        if (type == ACME_CHALLENGE_NONE
+            || wish->count == ACME_CHALLENGE_TYPES) {
+            return acme_fail(err, ACME_PEER_BROKE,
+                "an order by an unknown challenge");
+        }
+        wish->types[wish->count++] = type;
     }
     return true;
 }
 
-/* FAILED for a job that has none of our memory. */
+/* A copy of an optional text. */
+static bool
+copy_text(struct acme_bytes text, char **copy, struct acme_error *err)
+{
+    if (text.len == 0) {
+        return true;
+    }
+    *copy = strndup((const char *) text.at, text.len);
+    return *copy != NULL || acme_fail_memory(err);
+}
+
+static bool
+fill(struct agent *agent, struct job *job, const struct acme_message *message,
+    struct acme_error *err)
+{
+    job->ca = ca_find(agent, message->number);
+    if (job->ca == NULL) {
+        return acme_fail(err, ACME_PEER_BROKE, "an order at an unknown CA");
+    }
+    return read_names(job, message->text[0], err)
+        && copy_text(message->text[1], &job->resume_url, err)
+        && read_wish(job, message, err)
+        && copy_text(message->text[3], &job->chain, err);
+}
+
+/*
+ * FAILED for a job that has none of our memory.
+ *   type   of the challenge that failed, if it was one
+ */
 static void
 tell_failed(struct agent *agent, uint32_t id, const char *step,
-    const struct acme_error *why)
+    enum acme_challenge_type type, const struct acme_error *why)
 {
     struct acme_message message = { .type = ACME_MESSAGE_FAILED, .id = id,
         .number = why->verdict, .at = why->retry_at, .fd = -1,
         .status = why->http_status > 0 ? (uint32_t) why->http_status : 0,
         .text = { acme_bytes_of(why->problem), acme_bytes_of(why->name),
-        acme_bytes_of(why->text), acme_bytes_of(step) } };
+        acme_bytes_of(why->text), acme_bytes_of(step),
+        acme_bytes_of(acme_challenge_type_name(type)) } };
 
     tell(agent, &message);
 }
@@ -113,7 +146,7 @@ agent_job_take_order(struct agent *agent, const struct acme_message *message)
 
 failed:
     agent_job_free(job);
-    tell_failed(agent, message->id, "order", &why);
+    tell_failed(agent, message->id, "order", ACME_CHALLENGE_NONE, &why);
 }
 
 /* ---- end */
@@ -138,7 +171,8 @@ void
 agent_job_fail(struct agent *agent, struct job *job, const char *step,
     const struct acme_error *why)
 {
-    tell_failed(agent, job->sender.id, step, why);
+    tell_failed(agent, job->sender.id, step, job->order != NULL
+        ? acme_order_failed_challenge(job->order) : ACME_CHALLENGE_NONE, why);
     finish(agent, job);
 }
 
@@ -158,6 +192,7 @@ agent_job_free(struct job *job)
     acme_order_free(job->order);
     free(job->names_text);
     free(job->resume_url);
+    free(job->chain);
     free(job);
 }
 
@@ -210,20 +245,29 @@ save(struct agent *agent, struct job *job, const char *url)
 static void
 publish(struct agent *agent, struct job *job, const struct acme_need *need)
 {
-    const char *texts[3] = { need->name, need->token, need->url };
+    const char *type = acme_challenge_type_name(need->challenge);
+    struct acme_message message = { .type = ACME_MESSAGE_PUBLISH,
+        .id = job->sender.id, .fd = -1, .text = {
+        acme_bytes_of(need->name), acme_bytes_of(need->token),
+        acme_bytes_of(need->url), acme_bytes_of(type) } };
 
     job->sender.state = ASKING;
-    tell_texts(agent, ACME_MESSAGE_PUBLISH, job->sender.id, texts);
+    tell(agent, &message);
     tell_log(agent, job->sender.id, ACME_LOG_INFO,
-        "challenge: putting up the proof for %s", need->name);
+        "challenge: putting up the %s proof for %s", type, need->name);
 }
 
 static void
-install(struct agent *agent, struct job *job, struct acme_bytes chain)
+install(struct agent *agent, struct job *job, const struct acme_need *need)
 {
     struct acme_message message = { .type = ACME_MESSAGE_CHAIN,
-        .id = job->sender.id, .fd = -1, .text = { chain } };
+        .id = job->sender.id, .fd = -1, .text = { need->chain } };
 
+    if (need->issuers != NULL) {
+        tell_log(agent, job->sender.id, ACME_LOG_WARN, "the CA offers no "
+            "chain issued by \"%s\" (acme_preferred_chain), only by %s: its "
+            "own choice is taken", job->chain, need->issuers);
+    }
     tell_log(agent, job->sender.id, ACME_LOG_INFO, "certificate received; "
         "connections to CAs so far: %lu",
         acme_fetch_connections(agent->fetch));
@@ -250,7 +294,7 @@ serve_need(struct agent *agent, struct job *job, const struct acme_need *need)
         job->wake_at_ms = need->wake_at_ms;
         break;
     case ACME_NEED_INSTALL:
-        install(agent, job, need->chain);
+        install(agent, job, need);
         break;
     }
 }
@@ -272,8 +316,10 @@ begin_order(struct job *job, struct acme_error *err)
     }
     if (job->order == NULL) {
         job->accounts_lost = ca->accounts_lost;
-        job->order = acme_order_new(ca->session, job->names, job->name_count,
-            job->resume_url);
+        job->order = acme_order_new(ca->session,
+            &(struct acme_order_request) { .names = job->names,
+            .name_count = job->name_count, .wish = job->wish,
+            .chain = job->chain, .url = job->resume_url });
     }
     return job->order != NULL || acme_fail_memory(err);
 }
@@ -396,7 +442,7 @@ agent_job_take_done(struct job *job, bool told)
 
 void
 agent_job_take_refused(struct agent *agent, struct job *job,
-    struct acme_bytes why)
+    enum acme_verdict verdict, struct acme_bytes why)
 {
     struct acme_error err;
     char text[600];
@@ -404,7 +450,10 @@ agent_job_take_refused(struct agent *agent, struct job *job,
     if (job->sender.state != SIGNING && job->sender.state != ASKING) {
         return;
     }
-    acme_fail(&err, ACME_PEER_BROKE, "%s",
+    acme_fail(&err, verdict, "%s",
         acme_log_sentence(text, sizeof(text), why));
-    fail_order(agent, job, &err);
+    job->sender.state = IDLE;
+    if (!acme_order_failed(job->order, &err)) {
+        fail_order(agent, job, &err);
+    }
 }

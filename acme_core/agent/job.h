@@ -27,7 +27,7 @@ void agent_job_take_signed(struct agent *agent, struct job *job,
     struct acme_bytes body);
 void agent_job_take_done(struct job *job, bool told);
 void agent_job_take_refused(struct agent *agent, struct job *job,
-    struct acme_bytes why);
+    enum acme_verdict verdict, struct acme_bytes why);
 
 /* The end of a job: with FAILED to the keeper, or without a word. */
 void agent_job_fail(struct agent *agent, struct job *job, const char *step,

@@ -77,6 +77,8 @@ struct job {
     const char *names[NAMES_MAX];
     size_t name_count;
     char *resume_url;             /* or NULL */
+    char *chain;                  /* the wanted one's issuer, or NULL */
+    struct acme_challenge_wish wish;
     int64_t wake_at_ms;           /* SLEEPING */
     const char *logged_step;      /* the last one */
 };

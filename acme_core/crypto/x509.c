@@ -166,14 +166,28 @@ read_time(const ASN1_TIME *time, int64_t *at_out)
 }
 
 static void
-read_issuer(X509 *cert, struct acme_leaf *leaf)
+read_issuer(X509 *cert, char issuer[128])
 {
     char name[256];
     int len = X509_NAME_get_text_by_NID(X509_get_issuer_name(cert),
         NID_commonName, name, sizeof(name));
     struct acme_bytes text = { (uint8_t *) name, len > 0 ? (size_t) len : 0 };
 
-    acme_log_escape(leaf->issuer, sizeof(leaf->issuer), text);
+    acme_log_escape(issuer, 128, text);
+}
+
+bool
+acme_chain_issuer(struct acme_bytes chain_pem, char issuer[128],
+    struct acme_error *err)
+{
+    STACK_OF(X509) *chain = read_chain(chain_pem, err);
+
+    if (chain == NULL) {
+        return false;
+    }
+    read_issuer(sk_X509_value(chain, sk_X509_num(chain) - 1), issuer);
+    free_chain(chain);
+    return true;
 }
 
 static bool
@@ -259,7 +273,7 @@ static bool
 read_leaf(X509 *cert, struct acme_leaf *leaf, struct acme_error *err)
 {
     memset(leaf, 0, sizeof(*leaf));
-    read_issuer(cert, leaf);
+    read_issuer(cert, leaf->issuer);
     if (!read_time(X509_get0_notBefore(cert), &leaf->not_before)
         || !read_time(X509_get0_notAfter(cert), &leaf->not_after)
         || !read_serial(cert, leaf)) {

@@ -62,6 +62,13 @@ bool acme_chain_check(struct acme_bytes chain_pem, const struct acme_key *key,
     struct acme_leaf *leaf, struct acme_error *err);
 
 /*
+ * Who issued the last certificate of the chain: the common name, escaped for
+ * logs. It tells alternate chains apart (RFC 8555 7.4.2).
+ */
+bool acme_chain_issuer(struct acme_bytes chain_pem, char issuer[128],
+    struct acme_error *err);
+
+/*
  * Does the leaf of the chain belong to this private key? Dates and names are
  * not looked at: an expired pair still serves better than none.
  */

@@ -1,5 +1,6 @@
 /*
- * Header fields of a CA's reply (RFC 8555 6.5, RFC 9110 8.3, 10.2.2, 10.2.3).
+ * Header fields of a CA's reply (RFC 8555 6.5, 7.4.2, RFC 8288,
+ * RFC 9110 8.3, 10.2.2, 10.2.3).
  * Anything malformed is as if it had not been sent.
  */
 
@@ -39,11 +40,9 @@ take_nonce(struct acme_headers *headers, struct acme_bytes value, int64_t now)
 }
 
 static void
-take_location(struct acme_headers *headers, struct acme_bytes value,
-    int64_t now)
+copy_url(char *out, size_t size, struct acme_bytes value)
 {
-    (void) now;
-    if (value.len == 0 || value.len >= sizeof(headers->location)) {
+    if (value.len == 0 || value.len >= size) {
         return;
     }
     for (size_t i = 0; i < value.len; i++) {
@@ -51,8 +50,77 @@ take_location(struct acme_headers *headers, struct acme_bytes value,
             return;
         }
     }
-    memcpy(headers->location, value.at, value.len);
-    headers->location[value.len] = '\0';
+    memcpy(out, value.at, value.len);
+    out[value.len] = '\0';
+}
+
+static void
+take_location(struct acme_headers *headers, struct acme_bytes value,
+    int64_t now)
+{
+    (void) now;
+    copy_url(headers->location, sizeof(headers->location), value);
+}
+
+/* How many bytes there are before one of `stops`. */
+static size_t
+span_until(struct acme_bytes text, const char *stops)
+{
+    size_t len = 0;
+
+    while (len < text.len
+        && (text.at[len] == '\0' || strchr(stops, text.at[len]) == NULL)) {
+        len++;
+    }
+    return len;
+}
+
+static struct acme_bytes
+behind(struct acme_bytes text, size_t len)
+{
+    len = len < text.len ? len : text.len;
+    return (struct acme_bytes) { text.at + len, text.len - len };
+}
+
+/* ;rel="alternate" among the parameters, which are passed over. */
+static bool
+skip_parameters(struct acme_bytes *rest)
+{
+    bool alternate = false;
+
+    while (rest->len > 0 && *rest->at == ';') {
+        struct acme_bytes parameter = behind(*rest, 1);
+
+        parameter.len = span_until(parameter, ";,");
+        *rest = behind(*rest, 1 + parameter.len);
+        parameter = trim(parameter);
+        alternate |= (parameter.len == 13
+                && memcmp(parameter.at, "rel=alternate", 13) == 0)
+            || (parameter.len == 15
+                && memcmp(parameter.at, "rel=\"alternate\"", 15) == 0);
+    }
+    return alternate;
+}
+
+/* <url>;parameters, <url>;parameters ... */
+static void
+take_link(struct acme_headers *headers, struct acme_bytes value, int64_t now)
+{
+    (void) now;
+    while (value.len > 0 && *value.at == '<') {
+        struct acme_bytes url = behind(value, 1);
+
+        url.len = span_until(url, ">");
+        value = trim(behind(value, url.len + 2));
+        if (skip_parameters(&value)
+            && headers->alternate_count < ACME_ALTERNATES_MAX) {
+            char *out = headers->alternates[headers->alternate_count];
+
+            copy_url(out, sizeof(headers->alternates[0]), url);
+            headers->alternate_count += out[0] != '\0';
+        }
+        value = trim(behind(value, 1));
+    }
 }
 
 static void
@@ -111,6 +179,7 @@ static const struct field {
     { "location", take_location },
     { "content-type", take_media_type },
     { "retry-after", take_retry_after },
+    { "link", take_link },
 };
 
 void

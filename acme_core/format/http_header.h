@@ -11,17 +11,22 @@
 
 #include "base/buffer.h"
 
+enum { ACME_ALTERNATES_MAX = 4 };
+
 struct acme_headers {
     char nonce[257];        /* Replay-Nonce, a valid token, or "" */
     char location[2049];    /* Location as sent, or "" */
     char media_type[65];    /* Content-Type without parameters, lower case */
     int64_t retry_at;       /* Retry-After as unix seconds, 0 = none */
+    unsigned alternate_count;
+    char alternates[ACME_ALTERNATES_MAX][2049];  /* Link rel="alternate" */
 };
 
 /*
  * Take one header line, with or without its CRLF. A status line ("HTTP/...")
  * begins a new reply and forgets what came before. Unknown fields and
- * malformed values are ignored; for repeated fields the last valid one wins.
+ * malformed values are ignored; for repeated fields the last valid one wins,
+ * but alternates are gathered, as many as there is room for.
  *   now   unix seconds, what a Retry-After of seconds counts from; more than
  *         a year ahead is cut to a year
  */

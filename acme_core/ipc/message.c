@@ -26,6 +26,7 @@ struct wire_header {
 _Static_assert(sizeof(struct wire_header) == 48, "no padding goes out");
 
 enum {
+    WORD = 64,
     NAME = 256,
     TOKEN = 128,
     NONCE = 256,
@@ -52,7 +53,7 @@ static const struct message_rule rules[] = {
     [ACME_MESSAGE_CA]           = { "CA",           KEEPER, true,
                                     { URL, URL, WORDS, 0 } },
     [ACME_MESSAGE_ORDER]        = { "ORDER",        KEEPER, false,
-                                    { NAMES, URL, 0, 0 } },
+                                    { NAMES, URL, WORD, NAME } },
     [ACME_MESSAGE_CANCEL]       = { "CANCEL",       KEEPER, false, { 0 } },
     [ACME_MESSAGE_SIGNED]       = { "SIGNED",       KEEPER, false,
                                     { SIGNED_BODY, 0, 0, 0 } },
@@ -60,7 +61,7 @@ static const struct message_rule rules[] = {
     [ACME_MESSAGE_REFUSED]      = { "REFUSED",      KEEPER, false,
                                     { WORDS, 0, 0, 0 } },
     [ACME_MESSAGE_DIRECTORY]    = { "DIRECTORY",    AGENT,  false,
-                                    { URL, URLS, URL, URL } },
+                                    { URL, URLS, URL, URL, WORDS } },
     [ACME_MESSAGE_SAVE_ACCOUNT] = { "SAVE_ACCOUNT", AGENT,  false,
                                     { URL, 0, 0, 0 } },
     [ACME_MESSAGE_SIGN]         = { "SIGN",         AGENT,  false,
@@ -68,11 +69,11 @@ static const struct message_rule rules[] = {
     [ACME_MESSAGE_SAVE_ORDER]   = { "SAVE_ORDER",   AGENT,  false,
                                     { URL, 0, 0, 0 } },
     [ACME_MESSAGE_PUBLISH]      = { "PUBLISH",      AGENT,  false,
-                                    { NAME, TOKEN, URL, 0 } },
+                                    { NAME, TOKEN, URL, WORD } },
     [ACME_MESSAGE_CHAIN]        = { "CHAIN",        AGENT,  false,
                                     { CHAIN_PEM, 0, 0, 0 } },
     [ACME_MESSAGE_FAILED]       = { "FAILED",       AGENT,  false,
-                                    { NAME, NAME, WORDS, NAME } },
+                                    { NAME, NAME, WORDS, NAME, WORD } },
     [ACME_MESSAGE_LOG]          = { "LOG",          AGENT,  false,
                                     { WORDS, 0, 0, 0 } },
 };
@@ -82,8 +83,10 @@ static const struct message_rule rules[] = {
 
 _Static_assert(sizeof(struct wire_header) + CHAIN_PEM <= ACME_MESSAGE_MAX
     && sizeof(struct wire_header) + SIGNED_BODY <= ACME_MESSAGE_MAX
-    && sizeof(struct wire_header) + NAMES + URL <= ACME_MESSAGE_MAX
-    && sizeof(struct wire_header) + URLS + 3 * URL <= ACME_MESSAGE_MAX,
+    && sizeof(struct wire_header) + NAMES + URL + WORD + NAME
+        <= ACME_MESSAGE_MAX
+    && sizeof(struct wire_header) + URLS + 3 * URL + WORDS
+        <= ACME_MESSAGE_MAX,
     "every message that the table allows is a datagram");
 
 /* NULL for a type that is none of ours. */

@@ -21,26 +21,31 @@ enum { ACME_MESSAGE_TEXTS = 6, ACME_MESSAGE_MAX = 64 * 1024 };
  * keeper to agent
  *   CA         session: directory URL, account URL or "", User-Agent;
  *              fd = the file of the trusted roots (PEM) or none
- *   ORDER      job: names (one a line), order URL to resume or "";
- *              number = session
+ *   ORDER      job: names (one a line), order URL to resume or "",
+ *              challenge types (one a line, the most wanted first), issuer of
+ *              the wanted chain or ""; number = session
  *   CANCEL     job
  *   SIGNED     job or session: request body
  *   DONE       job or session: what was asked is done (SAVE_ORDER, PUBLISH,
  *              SAVE_ACCOUNT, DIRECTORY); number = 1 after PUBLISH: the CA was
  *              told of this challenge before
- *   REFUSED    job or session: why the request was not served; ends the job
+ *   REFUSED    job or session: why the request was not served; ends the job,
+ *              if it cannot go on without; number = verdict
  *
  * agent to keeper
  *   DIRECTORY     session: final directory URL, all its URLs (one a line),
- *                 newAccount URL, newOrder URL          -> DONE
+ *                 newAccount URL, newOrder URL, profiles ("a, b")
+ *                                                       -> DONE
  *   SAVE_ACCOUNT  session: account URL                  -> DONE
  *   SIGN          job or session: url, nonce; number = enum acme_kind
  *                                                       -> SIGNED
  *   SAVE_ORDER    job: order URL                        -> DONE
- *   PUBLISH       job: name, token, challenge URL       -> DONE
+ *   PUBLISH       job: name, token, challenge URL, challenge type
+ *                                                       -> DONE
  *   CHAIN         job: PEM chain; ends the job
- *   FAILED        job: problem type, name, text, step; number = verdict,
- *                 status = HTTP status, at = retry_at; ends the job
+ *   FAILED        job: problem type, name, text, step, type of the challenge
+ *                 that failed or ""; number = verdict, status = HTTP status,
+ *                 at = retry_at; ends the job
  *   LOG           session or job: text; number = enum acme_log_level
  */
 enum acme_message_type {

@@ -284,6 +284,29 @@ account_set_directory(struct account *account, const char *directory,
     return true;
 }
 
+void
+account_set_profiles(struct account *account, struct acme_bytes profiles)
+{
+    acme_log_escape(account->profiles, sizeof(account->profiles), profiles);
+}
+
+bool
+account_has_profile(const struct account *account, const char *profile)
+{
+    const char *at = account->profiles;
+    size_t len = strlen(profile);
+
+    while (*at != '\0') {
+        size_t this = strcspn(at, ",");
+
+        if (this == len && memcmp(at, profile, len) == 0) {
+            return true;
+        }
+        at += this + strspn(at + this, ", ");
+    }
+    return false;
+}
+
 bool
 account_allows(const struct account *account, const char *url,
     struct acme_error *err)

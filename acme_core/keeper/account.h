@@ -37,6 +37,10 @@ bool account_set_directory(struct account *account, const char *directory,
     char *urls, const char *new_account, const char *new_order,
     struct acme_error *err);
 
+/* Remember which profiles the CA offers, to be told when one is asked for. */
+void account_set_profiles(struct account *account, struct acme_bytes profiles);
+bool account_has_profile(const struct account *account, const char *profile);
+
 /* May we sign for this URL? Same origin as the directory or a URL in it. */
 bool account_allows(const struct account *account, const char *url,
     struct acme_error *err);

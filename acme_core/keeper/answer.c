@@ -52,8 +52,11 @@ static bool
 send_refused(struct keeper *keeper, const struct acme_message *message,
     const struct acme_error *why, struct acme_error *err)
 {
-    return send_word(keeper, ACME_MESSAGE_REFUSED, message->id,
-        acme_bytes_of(why->text), err);
+    struct acme_message reply = { .type = ACME_MESSAGE_REFUSED,
+        .id = message->id, .number = why->verdict, .fd = -1,
+        .text = { acme_bytes_of(why->text) } };
+
+    return acme_channel_send(keeper->agent, &reply, err);
 }
 
 /* ---- signing */
@@ -78,6 +81,31 @@ signs_new_account(struct keeper *keeper, struct subject *subject,
     return ok;
 }
 
+/* A profile that the CA does not have is not asked for. */
+static bool
+choose_profile(struct job *job, const char **profile_out,
+    struct acme_error *err)
+{
+    const struct account *account = job->account;
+    const char *profile = attempt_profile(job);
+
+    *profile_out = profile;
+    if (profile == NULL || account_has_profile(account, profile)) {
+        return true;
+    }
+    acme_fail(err, ACME_MISCONFIG, "the CA does not offer acme_profile %s; "
+        "it offers: %s", profile,
+        account->profiles[0] != '\0' ? account->profiles : "none");
+    if (job->cert->profile_required) {
+        return false;
+    }
+    acme_log(&job->log, ACME_LOG_WARN, "%s; ordering with its default",
+        err->text);
+    job->without_profile = true;
+    *profile_out = NULL;
+    return true;
+}
+
 static bool
 signs_new_order(struct keeper *keeper, struct subject *subject,
     const char *url, struct acme_buffer *payload, struct acme_error *err)
@@ -90,8 +118,9 @@ signs_new_order(struct keeper *keeper, struct subject *subject,
         || strcmp(url, subject->account->new_order_url) != 0) {
         return acme_fail(err, ACME_PEER_BROKE, "not the newOrder URL");
     }
-    return acme_payload_new_order((const char *const *) cert->names,
-        cert->name_count, &options, payload, err);
+    return choose_profile(subject->job, &options.profile, err)
+        && acme_payload_new_order((const char *const *) cert->names,
+            cert->name_count, &options, payload, err);
 }
 
 static bool
@@ -140,6 +169,58 @@ signs_finalize(struct keeper *keeper, struct subject *subject,
     return ok;
 }
 
+/*
+ * Is it certainly not the account? What looks like another spelling of it is
+ * not signed for: the account would be closed.
+ */
+static bool
+is_no_account(const struct account *account, const char *url)
+{
+    size_t len = strlen(account->url);
+    const char *path = strstr(url, "://");
+
+    if (strncmp(url, account->url, len) == 0
+        && (url[len] == '\0' || strchr("/?#;&.", url[len]) != NULL)) {
+        return false;
+    }
+    return path != NULL && strstr(path + 3, "//") == NULL
+        && strstr(path, "/.") == NULL && strchr(path, '%') == NULL;
+}
+
+/* Another order of ours may need the authorization for the same name. */
+static bool
+shares_a_name(const struct job *job, const struct keeper *keeper)
+{
+    for (size_t i = 0; i < keeper->active_count; i++) {
+        const struct job *other = keeper->active[i];
+
+        for (size_t j = 0; other != job && other->account == job->account
+             && j < job->cert->name_count; j++) {
+            if (acme_settings_has_name(other->cert, job->cert->names[j])) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+/* An authorization of the job's own order (RFC 8555 7.5.2). */
+static bool
+signs_deactivate(struct keeper *keeper, struct subject *subject,
+    const char *url, struct acme_buffer *payload, struct acme_error *err)
+{
+    if (!account_allows(subject->account, url, err)) {
+        return false;
+    }
+    if (!is_no_account(subject->account, url)) {
+        return acme_fail(err, ACME_PEER_BROKE, "not an authorization");
+    }
+    if (shares_a_name(subject->job, keeper)) {
+        return acme_fail(err, ACME_LOCAL, "another order may need it");
+    }
+    return acme_payload_deactivate(payload, err);
+}
+
 /* Kinds of request; `of_job`: never for a session itself. */
 static const struct kind_rule {
     bool of_job;
@@ -151,6 +232,7 @@ static const struct kind_rule {
     [ACME_KIND_POST_AS_GET] = { true, signs_post_as_get },
     [ACME_KIND_RESPOND] = { true, signs_respond },
     [ACME_KIND_FINALIZE] = { true, signs_finalize },
+    [ACME_KIND_DEACTIVATE] = { true, signs_deactivate },
 };
 
 static bool
@@ -242,6 +324,7 @@ answer_directory(struct keeper *keeper, struct subject *subject,
     }
     ok = account_set_directory(subject->account, directory, urls, new_account,
         new_order, &why);
+    account_set_profiles(subject->account, message->text[4]);
     return done_or_refused(keeper, message, ok, &why, err);
 }
 
@@ -286,18 +369,22 @@ answer_publish(struct keeper *keeper, struct subject *subject,
     const struct acme_message *message, struct acme_error *err)
 {
     char name[ACME_NAME_MAX + 1], token[ACME_TOKEN_MAX + 1];
-    char url[ACME_URL_MAX + 1];
+    char url[ACME_URL_MAX + 1], word[64];
+    enum acme_challenge_type type;
     struct acme_error why;
     bool ok;
 
     if (!acme_message_text(message, 0, name, sizeof(name))
         || !acme_message_text(message, 1, token, sizeof(token))
         || !acme_message_text(message, 2, url, sizeof(url))
+        || !acme_message_text(message, 3, word, sizeof(word))
+        || (type = acme_challenge_type_of(word)) == ACME_CHALLENGE_NONE
         || !acme_is_token(acme_bytes_of(token), ACME_TOKEN_MAX)) {
         return acme_fail(err, ACME_PEER_BROKE, "malformed proof");
     }
     ok = account_allows(subject->account, url, &why)
-        && attempt_publish(subject->job, keeper, name, token, url, &why);
+        && attempt_publish(subject->job, keeper, type, name, token, url,
+            &why);
     if (!ok) {
         return send_refused(keeper, message, &why, err);
     }
@@ -326,14 +413,10 @@ answer_failed(struct keeper *keeper, struct subject *subject,
     const struct acme_message *message, struct acme_error *err)
 {
     struct acme_error why = { .verdict = ACME_RETRY };
-    char step[64];
+    char step[64], word[64];
 
     (void) err;
     copy_escaped(why.problem, sizeof(why.problem), message->text[0]);
-    if (strcmp(why.problem, "orderGone") == 0
-        && attempt_order_gone(subject->job, keeper)) {
-        return true;
-    }
     if (message->number >= ACME_RETRY && message->number <= ACME_LOCAL) {
         why.verdict = (enum acme_verdict) message->number;
     }
@@ -342,7 +425,11 @@ answer_failed(struct keeper *keeper, struct subject *subject,
     copy_escaped(why.name, sizeof(why.name), message->text[1]);
     copy_escaped(why.text, sizeof(why.text), message->text[2]);
     copy_escaped(step, sizeof(step), message->text[3]);
-    attempt_failed(subject->job, keeper, &why, step);
+    if (!acme_message_text(message, 4, word, sizeof(word))) {
+        word[0] = '\0';
+    }
+    attempt_refused(subject->job, keeper, &why, step,
+        acme_challenge_type_of(word));
     return true;
 }
 

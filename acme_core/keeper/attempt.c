@@ -25,7 +25,11 @@
 #include "protocol/problem.h"
 #include "store/assign.h"
 
-enum { AGENTS_MAX = 5 };        /* one after another, for one attempt */
+enum {
+    AGENTS_MAX = 5,             /* one after another, for one attempt */
+    LOOK_AGAIN_S = 10 * 60,     /* at an order that the CA is at work on */
+    LOOK_AGAIN_MAX_S = 24 * 3600
+};
 
 static const char *const *
 names_of(const struct job *job)
@@ -229,6 +233,26 @@ make_key(struct job *job, struct keeper *keeper, struct acme_error *err)
     return key != NULL && take_key(job, keeper, key, err);
 }
 
+/* The type that worked last time first, then as they are configured. */
+static void
+make_wish(struct job *job)
+{
+    const struct acme_settings_cert *cert = job->cert;
+    struct acme_challenge_wish *wish = &job->wish;
+
+    wish->count = 0;
+    for (size_t i = 0; i < cert->challenge_count; i++) {
+        if (cert->challenges[i] == job->proven_by) {
+            wish->types[wish->count++] = job->proven_by;
+        }
+    }
+    for (size_t i = 0; i < cert->challenge_count; i++) {
+        if (cert->challenges[i] != job->proven_by) {
+            wish->types[wish->count++] = cert->challenges[i];
+        }
+    }
+}
+
 void
 attempt_start(struct job *job, struct keeper *keeper)
 {
@@ -240,7 +264,11 @@ attempt_start(struct job *job, struct keeper *keeper)
     job->id = keeper->next_job_id++;
     job->state = JOB_READY;
     job->resumed = false;
+    job->without_profile = false;
     job->agents_lost = 0;
+    if (job->order_url == NULL || job->wish.count == 0) {
+        make_wish(job);
+    }
     ok = account_load(job->account, keeper->store, &err)
         && (acme_store_entry(keeper->settings, job->cert, &entry)
             || acme_fail_memory(&err))
@@ -290,6 +318,7 @@ void
 attempt_order(struct job *job, struct keeper *keeper)
 {
     struct acme_buffer names = ACME_BUFFER(ACME_MESSAGE_MAX);
+    struct acme_buffer types = ACME_BUFFER(256);
     struct acme_message message = { .type = ACME_MESSAGE_ORDER, .id = job->id,
         .number = job->account->session, .fd = -1 };
     struct acme_error err;
@@ -299,13 +328,20 @@ attempt_order(struct job *job, struct keeper *keeper)
         ok = acme_buffer_printf(&names, "%s%s", i > 0 ? "\n" : "",
             job->cert->names[i]);
     }
+    for (size_t i = 0; ok && i < job->wish.count; i++) {
+        ok = acme_buffer_printf(&types, "%s%s", i > 0 ? "\n" : "",
+            acme_challenge_type_name(job->wish.types[i]));
+    }
     message.text[0] = acme_buffer_bytes(&names);
     message.text[1] = acme_bytes_of(job->order_url);
+    message.text[2] = acme_buffer_bytes(&types);
+    message.text[3] = acme_bytes_of(job->cert->chain);
     if (!ok) {
         acme_fail_memory(&err);
     }
     ok = ok && account_announce(job->account, keeper, &err)
         && acme_channel_send(keeper->agent, &message, &err);
+    acme_buffer_free(&types);
     acme_buffer_free(&names);
     if (!ok) {
         attempt_failed(job, keeper, &err, "handing over the order");
@@ -364,27 +400,6 @@ attempt_save_order(struct job *job, struct keeper *keeper, const char *url,
     return pending_save_order(job, keeper, err);
 }
 
-bool
-attempt_order_gone(struct job *job, struct keeper *keeper)
-{
-    struct acme_error err;
-
-    if (!job->resumed) {
-        return false;
-    }
-    acme_log(&job->log, ACME_LOG_NOTICE,
-        "the saved order is of no more use: ordering anew");
-    pending_withdraw(job, keeper);
-    free(job->order_url);
-    job->order_url = NULL;
-    job->id = keeper->next_job_id++;
-    job->state = JOB_READY;
-    if (!pending_save_order(job, keeper, &err)) {
-        attempt_failed(job, keeper, &err, "preparing the order");
-    }
-    return true;
-}
-
 static bool
 is_name_of(const struct job *job, const char *name)
 {
@@ -396,16 +411,167 @@ is_name_of(const struct job *job, const char *name)
     return false;
 }
 
+static bool
+is_wanted(const struct job *job, enum acme_challenge_type type)
+{
+    for (size_t i = 0; i < job->wish.count; i++) {
+        if (job->wish.types[i] == type) {
+            return true;
+        }
+    }
+    return false;
+}
+
 bool
-attempt_publish(struct job *job, struct keeper *keeper, const char *name,
-    const char *token, const char *challenge_url, struct acme_error *err)
+attempt_publish(struct job *job, struct keeper *keeper,
+    enum acme_challenge_type type, const char *name, const char *token,
+    const char *challenge_url, struct acme_error *err)
 {
     if (!is_name_of(job, name)) {
         return acme_fail(err, ACME_PEER_BROKE, "a proof for a foreign name");
     }
-    return pending_add_proof(job, name, token, challenge_url, err)
+    if (!is_wanted(job, type)) {
+        return acme_fail(err, ACME_PEER_BROKE, "a proof that is not wanted");
+    }
+    return pending_add_proof(job, type, name, token, challenge_url, err)
         && pending_save_order(job, keeper, err)
-        && pending_publish(job, keeper, err);
+        && pending_publish(job, keeper, pending_find_proof(job,
+            challenge_url), err);
+}
+
+/* ---- other ways */
+
+/* The same attempt, with another order. */
+static void
+order_anew(struct job *job, struct keeper *keeper)
+{
+    struct acme_error err;
+
+    pending_withdraw(job, keeper);
+    free(job->order_url);
+    job->order_url = NULL;
+    job->id = keeper->next_job_id++;
+    job->state = JOB_READY;
+    if (!pending_save_order(job, keeper, &err)) {
+        attempt_failed(job, keeper, &err, "preparing the order");
+    }
+}
+
+static bool
+replace_order(struct job *job, struct keeper *keeper,
+    const struct acme_error *err, enum acme_challenge_type type)
+{
+    (void) err;
+    (void) type;
+    if (!job->resumed) {
+        return false;
+    }
+    acme_log(&job->log, ACME_LOG_NOTICE,
+        "the saved order is of no more use: ordering anew");
+    order_anew(job, keeper);
+    return true;
+}
+
+/* It is looked at from time to time, and takes no place among the others. */
+static bool
+wait_for_ca(struct job *job, struct keeper *keeper,
+    const struct acme_error *err, enum acme_challenge_type type)
+{
+    int64_t at = err->retry_at;
+    char next[ACME_TIME_TEXT_SIZE];
+
+    (void) type;
+    if (job->order_url == NULL) {
+        return false;
+    }
+    if (at < keeper->now + LOOK_AGAIN_S) {
+        at = keeper->now + LOOK_AGAIN_S;
+    } else if (at > keeper->now + LOOK_AGAIN_MAX_S) {
+        at = keeper->now + LOOK_AGAIN_MAX_S;
+    }
+    deactivate(job, keeper);
+    job->next_at = at;
+    acme_log(&job->log, ACME_LOG_NOTICE, "%s: the CA is still at work on it; "
+        "it is looked at again at %s", err->text,
+        acme_time_write(next, job->next_at));
+    return true;
+}
+
+static bool
+try_next_challenge(struct job *job, struct keeper *keeper,
+    const struct acme_error *err, enum acme_challenge_type type)
+{
+    const char *hint = acme_problem_hint(err);
+    struct acme_challenge_wish left = { .count = 0 };
+
+    if (!is_wanted(job, type)) {
+        return false;
+    }
+    for (size_t i = 0; i < job->wish.count; i++) {
+        if (job->wish.types[i] != type) {
+            left.types[left.count++] = job->wish.types[i];
+        }
+    }
+    if (left.count == 0) {
+        return false;
+    }
+    acme_log(&job->log, ACME_LOG_WARN, "%s%s%s; trying %s in place of %s",
+        err->text, hint != NULL ? "; hint: " : "", hint != NULL ? hint : "",
+        acme_challenge_type_name(left.types[0]),
+        acme_challenge_type_name(type));
+    job->wish = left;
+    order_anew(job, keeper);
+    return true;
+}
+
+const char *
+attempt_profile(const struct job *job)
+{
+    return job->without_profile ? NULL : job->cert->profile;
+}
+
+static bool
+drop_profile(struct job *job, struct keeper *keeper,
+    const struct acme_error *err, enum acme_challenge_type type)
+{
+    (void) type;
+    if (attempt_profile(job) == NULL || job->cert->profile_required) {
+        return false;
+    }
+    acme_log(&job->log, ACME_LOG_WARN, "%s; ordering with the CA's default "
+        "profile; it offers: %s", err->text,
+        job->account->profiles[0] != '\0' ? job->account->profiles : "none");
+    job->without_profile = true;
+    order_anew(job, keeper);
+    return true;
+}
+
+static const struct {
+    const char *problem;
+    bool (*go)(struct job *, struct keeper *, const struct acme_error *,
+        enum acme_challenge_type);
+} other_ways[] = {
+    { "orderGone", replace_order },
+    { "orderProcessing", wait_for_ca },
+    { "invalidProfile", drop_profile },
+    { "connection", try_next_challenge },
+    { "tls", try_next_challenge },
+    { "unauthorized", try_next_challenge },
+    { "incorrectResponse", try_next_challenge },
+};
+
+void
+attempt_refused(struct job *job, struct keeper *keeper,
+    const struct acme_error *err, const char *step,
+    enum acme_challenge_type type)
+{
+    for (size_t i = 0; i < sizeof(other_ways) / sizeof(*other_ways); i++) {
+        if (strcmp(other_ways[i].problem, err->problem) == 0
+            && other_ways[i].go(job, keeper, err, type)) {
+            return;
+        }
+    }
+    attempt_failed(job, keeper, err, step);
 }
 
 /* ---- its end */
@@ -422,6 +588,17 @@ log_installed(const struct job *job, const struct acme_leaf *leaf,
         leaf->issuer, acme_time_write(end, leaf->not_after), generation);
 }
 
+/* By what it was proved, if it was: valid authorizations need no proof. */
+static void
+note_proof(struct job *job)
+{
+    for (size_t i = 0; i < job->proof_count; i++) {
+        if (job->proofs[i].told) {
+            job->proven_by = job->proofs[i].type;
+        }
+    }
+}
+
 static bool
 install(struct job *job, struct keeper *keeper, struct acme_bytes chain_pem,
     struct acme_error *err)
@@ -433,6 +610,7 @@ install(struct job *job, struct keeper *keeper, struct acme_bytes chain_pem,
     unsigned generation;
     bool ok, urgent = !job->fits || job->not_after <= keeper->now;
 
+    note_proof(job);
     ok = acme_chain_check(chain_pem, job->key, names_of(job),
         job->cert->name_count, keeper->now, &leaf, err);
     if (!ok) {

@@ -47,14 +47,23 @@ void attempt_agent_lost(struct job *job, struct keeper *keeper);
 /* Save the order's URL / publish a proof; on disk before they return. */
 bool attempt_save_order(struct job *job, struct keeper *keeper, const char *url,
     struct acme_error *err);
-bool attempt_publish(struct job *job, struct keeper *keeper, const char *name,
-    const char *token, const char *challenge_url, struct acme_error *err);
+bool attempt_publish(struct job *job, struct keeper *keeper,
+    enum acme_challenge_type type, const char *name, const char *token,
+    const char *challenge_url, struct acme_error *err);
+
+/* The profile to ask for, or NULL. */
+const char *attempt_profile(const struct job *job);
 
 /*
- * The CA no longer knows the order that was to be resumed: the same attempt
- * goes on with a new one. False when it was not resumed.
+ * The order failed at the CA: the same attempt goes on by another way where
+ * there is one (a new order in place of a saved one that is of no more use,
+ * the next type of challenge, no profile), or waits for a CA that is still
+ * at work. Otherwise this is its end.
+ *   type   of the challenge that failed, if it was one
  */
-bool attempt_order_gone(struct job *job, struct keeper *keeper);
+void attempt_refused(struct job *job, struct keeper *keeper,
+    const struct acme_error *err, const char *step,
+    enum acme_challenge_type type);
 
 /* The end of an attempt: installed, or failed with err (logged here). */
 void attempt_installed(struct job *job, struct keeper *keeper,

@@ -8,7 +8,9 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
+#include "crypto/alpn_cert.h"
 #include "format/base64url.h"
 #include "format/json.h"
 #include "keeper/account.h"
@@ -43,6 +45,7 @@ pending_forget(struct job *job)
     free_proofs(job);
     free(job->order_url);
     job->order_url = NULL;
+    job->wish.count = 0;
     acme_key_free(job->key);
     job->key = NULL;
 }
@@ -85,11 +88,12 @@ find_token(const struct job *job, struct acme_bytes token)
 }
 
 bool
-pending_add_proof(struct job *job, const char *name, const char *token,
-    const char *challenge_url, struct acme_error *err)
+pending_add_proof(struct job *job, enum acme_challenge_type type,
+    const char *name, const char *token, const char *challenge_url,
+    struct acme_error *err)
 {
     size_t at = find_token(job, acme_bytes_of(token));
-    struct proof proof = { 0 };
+    struct proof proof = { .type = type };
     struct proof *grown;
 
     if (at < job->proof_count
@@ -122,21 +126,71 @@ pending_add_proof(struct job *job, const char *name, const char *token,
     return true;
 }
 
+static bool
+fill_alpn(struct acme_page_alpn *alpn, struct acme_bytes cert,
+    struct acme_bytes key, struct acme_error *err)
+{
+    if (cert.len > sizeof(alpn->cert) || key.len > sizeof(alpn->key)) {
+        return acme_fail(err, ACME_LOCAL, "a challenge certificate that is "
+            "too large for the shared page");
+    }
+    memcpy(alpn->cert, cert.at, cert.len);
+    memcpy(alpn->key, key.at, key.len);
+    alpn->cert_len = cert.len;
+    alpn->key_len = key.len;
+    return true;
+}
+
+static bool
+publish_alpn(struct keeper *keeper, const struct proof *proof,
+    struct acme_bytes key_auth, struct acme_error *err)
+{
+    struct acme_buffer cert = ACME_BUFFER(ACME_PAGE_CERT_MAX);
+    struct acme_buffer key = ACME_BUFFER(ACME_PAGE_KEY_MAX);
+    char server_name[ACME_SERVER_NAME_MAX + 1];
+    struct acme_page_alpn alpn = { 0 };
+    bool ok;
+
+    ok = acme_server_name_of(proof->name, server_name)
+        || acme_fail(err, ACME_LOCAL, "no server name for %s", proof->name);
+    ok = ok && acme_alpn_cert_write(proof->name, key_auth, keeper->now, &cert,
+            &key, err)
+        && fill_alpn(&alpn, acme_buffer_bytes(&cert), acme_buffer_bytes(&key),
+            err)
+        && acme_page_publish_alpn(keeper->page, acme_bytes_of(server_name),
+            acme_bytes_of(proof->token), &alpn, err);
+    explicit_bzero(&alpn, sizeof(alpn));
+    acme_buffer_wipe(&key);
+    acme_buffer_free(&cert);
+    return ok;
+}
+
 bool
-pending_publish(struct job *job, struct keeper *keeper, struct acme_error *err)
+pending_publish(const struct job *job, struct keeper *keeper,
+    const struct proof *proof, struct acme_error *err)
 {
     struct acme_buffer text = ACME_BUFFER(ACME_KEY_AUTH_MAX);
+    bool ok = acme_key_authorization(job->account->key, proof->token, &text,
+        err);
+
+    if (ok && proof->type == ACME_TLS_ALPN_01) {
+        ok = publish_alpn(keeper, proof, acme_buffer_bytes(&text), err);
+    } else if (ok) {
+        ok = acme_page_publish(keeper->page, acme_bytes_of(proof->token),
+            acme_buffer_bytes(&text), err);
+    }
+    acme_buffer_wipe(&text);
+    return ok;
+}
+
+static bool
+publish_all(struct job *job, struct keeper *keeper, struct acme_error *err)
+{
     bool ok = true;
 
     for (size_t i = 0; ok && i < job->proof_count; i++) {
-        const char *token = job->proofs[i].token;
-
-        acme_buffer_clear(&text);
-        ok = acme_key_authorization(job->account->key, token, &text, err)
-            && acme_page_publish(keeper->page, acme_bytes_of(token),
-                acme_buffer_bytes(&text), err);
+        ok = pending_publish(job, keeper, &job->proofs[i], err);
     }
-    acme_buffer_wipe(&text);
     return ok;
 }
 
@@ -146,28 +200,58 @@ pending_has_token(const struct job *job, struct acme_bytes token)
     return find_token(job, token) < job->proof_count;
 }
 
-/* Two orders of an account may share the authorization of a name. */
-static bool
-another_has_token(const struct job *job, const struct keeper *keeper,
-    struct acme_bytes token)
+/*
+ * Another job's proof in the same place of the page. Two orders of an account
+ * may share the authorization of a name; those of two accounts have each a
+ * tls-alpn-01 proof for it, of which the page has the last.
+ */
+static const struct proof *
+find_rival(const struct job *job, const struct keeper *keeper,
+    const struct proof *proof, const struct job **other_out)
 {
     for (size_t i = 0; i < keeper->settings->cert_count; i++) {
-        if (&keeper->jobs[i] != job
-            && pending_has_token(&keeper->jobs[i], token)) {
-            return true;
+        const struct job *other = *other_out = &keeper->jobs[i];
+
+        for (size_t j = 0; other != job && j < other->proof_count; j++) {
+            const struct proof *rival = &other->proofs[j];
+
+            if (rival->type == proof->type
+                && (proof->type == ACME_TLS_ALPN_01
+                    ? strcasecmp(rival->name, proof->name) == 0
+                    : strcmp(rival->token, proof->token) == 0)) {
+                return rival;
+            }
         }
     }
-    return false;
+    return NULL;
+}
+
+static void
+withdraw(const struct proof *proof, struct keeper *keeper)
+{
+    char server_name[ACME_SERVER_NAME_MAX + 1];
+
+    if (proof->type != ACME_TLS_ALPN_01) {
+        acme_page_withdraw(keeper->page, acme_bytes_of(proof->token));
+    } else if (acme_server_name_of(proof->name, server_name)) {
+        acme_page_withdraw_alpn(keeper->page, acme_bytes_of(server_name),
+            acme_bytes_of(proof->token));
+    }
 }
 
 void
 pending_withdraw(struct job *job, struct keeper *keeper)
 {
     for (size_t i = 0; i < job->proof_count; i++) {
-        struct acme_bytes token = acme_bytes_of(job->proofs[i].token);
+        const struct proof *proof = &job->proofs[i];
+        const struct job *other;
+        const struct proof *rival = find_rival(job, keeper, proof, &other);
+        struct acme_error err;
 
-        if (!another_has_token(job, keeper, token)) {
-            acme_page_withdraw(keeper->page, token);
+        if (rival == NULL) {
+            withdraw(proof, keeper);
+        } else if (!pending_publish(other, keeper, rival, &err)) {
+            acme_log(&other->log, ACME_LOG_ERROR, "%s", err.text);
         }
     }
     free_proofs(job);
@@ -202,7 +286,9 @@ add_proofs(cJSON *root, const struct job *job)
             cJSON_Delete(item);
             return false;
         }
-        if (cJSON_AddStringToObject(item, "name", proof->name) == NULL
+        if (cJSON_AddStringToObject(item, "type",
+                acme_challenge_type_name(proof->type)) == NULL
+            || cJSON_AddStringToObject(item, "name", proof->name) == NULL
             || cJSON_AddStringToObject(item, "token", proof->token) == NULL
             || cJSON_AddStringToObject(item, "url", proof->challenge_url)
                 == NULL
@@ -211,6 +297,24 @@ add_proofs(cJSON *root, const struct job *job)
         }
     }
     return list != NULL;
+}
+
+static bool
+add_wish(cJSON *root, const struct job *job)
+{
+    cJSON *list = cJSON_AddArrayToObject(root, "challenges");
+    bool ok = list != NULL;
+
+    for (size_t i = 0; ok && i < job->wish.count; i++) {
+        cJSON *item = cJSON_CreateString(
+            acme_challenge_type_name(job->wish.types[i]));
+
+        ok = cJSON_AddItemToArray(list, item);
+        if (!ok) {
+            cJSON_Delete(item);
+        }
+    }
+    return ok;
 }
 
 bool
@@ -227,7 +331,8 @@ pending_save_order(struct job *job, struct keeper *keeper,
             != NULL
         && (job->order_url == NULL
             || cJSON_AddStringToObject(root, "url", job->order_url) != NULL)
-        && add_proofs(root, job) && acme_json_print(&json, root);
+        && add_wish(root, job) && add_proofs(root, job)
+        && acme_json_print(&json, root);
     if (!ok) {
         acme_fail_memory(err);
     }
@@ -280,20 +385,40 @@ load_proofs(const cJSON *root, struct job *job, struct acme_error *err)
     const cJSON *item;
 
     cJSON_ArrayForEach(item, acme_json_array(root, "proofs")) {
+        enum acme_challenge_type type = acme_challenge_type_of(
+            acme_json_text(item, "type", 32));
         const char *name = acme_json_text(item, "name", ACME_NAME_MAX);
         const char *token = acme_json_text(item, "token", ACME_TOKEN_MAX);
         const char *url = acme_json_text(item, "url", ACME_URL_MAX);
 
-        if (name == NULL || token == NULL || url == NULL
+        if (type == ACME_CHALLENGE_NONE || name == NULL || token == NULL
+            || url == NULL
             || !acme_is_token(acme_bytes_of(token), ACME_TOKEN_MAX)) {
             return acme_fail(err, ACME_LOCAL, "a damaged proof");
         }
-        if (!pending_add_proof(job, name, token, url, err)) {
+        if (!pending_add_proof(job, type, name, token, url, err)) {
             return false;
         }
         pending_find_proof(job, url)->told = acme_json_flag(item, "told");
     }
     return true;
+}
+
+/* The challenges that are left for this order; none: all that are wanted. */
+static void
+load_wish(const cJSON *root, struct job *job)
+{
+    const cJSON *item;
+
+    cJSON_ArrayForEach(item, acme_json_array(root, "challenges")) {
+        enum acme_challenge_type type = acme_challenge_type_of(
+            acme_json_text_of(item, 32));
+
+        if (type != ACME_CHALLENGE_NONE
+            && job->wish.count < ACME_CHALLENGE_TYPES) {
+            job->wish.types[job->wish.count++] = type;
+        }
+    }
 }
 
 static bool
@@ -318,6 +443,7 @@ load_order(struct job *job, struct keeper *keeper, struct acme_error *err)
     }
     url = acme_json_text(root, "url", ACME_URL_MAX);
     job->order_url = url != NULL ? strdup(url) : NULL;
+    load_wish(root, job);
     ok = load_proofs(root, job, err);
 
 out:
@@ -333,7 +459,7 @@ pending_load(struct job *job, struct keeper *keeper)
 
     if (load_order(job, keeper, &err) && load_key(job, keeper, &err)
         && account_load(job->account, keeper->store, &err)
-        && pending_publish(job, keeper, &err)) {
+        && publish_all(job, keeper, &err)) {
         return;
     }
     if (err.sys == ENOENT) {

@@ -23,16 +23,19 @@ bool pending_save_order(struct job *job, struct keeper *keeper,
     struct acme_error *err);
 
 /* Remember a proof; one with the same token and URL stays, as told as it is. */
-bool pending_add_proof(struct job *job, const char *name, const char *token,
-    const char *challenge_url, struct acme_error *err);
+bool pending_add_proof(struct job *job, enum acme_challenge_type type,
+    const char *name, const char *token, const char *challenge_url,
+    struct acme_error *err);
 
 /* The proof of this challenge, or NULL. */
 struct proof *pending_find_proof(const struct job *job,
     const char *challenge_url);
 
-/* All proofs of the job on the page / off the page and forgotten. */
-bool pending_publish(struct job *job, struct keeper *keeper,
-    struct acme_error *err);
+/* One proof on the page. */
+bool pending_publish(const struct job *job, struct keeper *keeper,
+    const struct proof *proof, struct acme_error *err);
+
+/* All proofs of the job off the page and forgotten. */
 void pending_withdraw(struct job *job, struct keeper *keeper);
 
 /* Is this one of the job's proofs? */

@@ -31,23 +31,28 @@ service_meta(const struct job *job, const struct acme_leaf *leaf, int64_t now,
         && cJSON_AddStringToObject(root, "not_after",
             acme_time_write(end, leaf->not_after)) != NULL
         && cJSON_AddStringToObject(root, "serial", leaf->serial) != NULL
+        && (job->cert->profile == NULL || cJSON_AddStringToObject(root,
+            "profile", job->cert->profile) != NULL)
+        && (job->proven_by == ACME_CHALLENGE_NONE || cJSON_AddStringToObject(
+            root, "proven_by", acme_challenge_type_name(job->proven_by))
+                != NULL)
         && acme_json_print(json, root);
     cJSON_Delete(root);
     return ok;
 }
 
-/*
- * When the generation was obtained, and whether from this CA. Without a
- * readable meta.json we do not know better: take it as ours.
- */
 static bool
-is_from_ca(const char *generation, const char *ca_url, int64_t *obtained_at)
+same_text(const char *a, const char *b)
+{
+    return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
+}
+
+static cJSON *
+read_meta(const char *generation)
 {
     struct acme_buffer json = ACME_BUFFER(ACME_STORE_FILE_MAX);
     struct acme_error err;
     cJSON *root = NULL;
-    const char *url, *obtained;
-    bool same;
     int fd = open(generation, O_PATH | O_DIRECTORY | O_CLOEXEC);
 
     if (fd >= 0) {
@@ -56,16 +61,40 @@ is_from_ca(const char *generation, const char *ca_url, int64_t *obtained_at)
         }
         close(fd);
     }
-    url = acme_json_text(root, "ca", ACME_URL_MAX);
-    same = url == NULL || strcmp(url, ca_url) == 0;
-    obtained = acme_json_text(root, "obtained", ACME_TIME_TEXT_SIZE);
+    acme_buffer_free(&json);
+    return root;
+}
+
+/*
+ * When and how the generation was obtained, and whether as the settings say.
+ * Without a readable meta.json we do not know better: take it as ours.
+ */
+static bool
+is_as_ordered(struct job *job, const char *generation, struct acme_error *err)
+{
+    const struct acme_settings_ca *ca = job->account->ca;
+    const char *wanted = job->cert->profile;
+    cJSON *root = read_meta(generation);
+    const char *url = acme_json_text(root, "ca", ACME_URL_MAX);
+    const char *profile = acme_json_text(root, "profile", ACME_PROFILE_MAX);
+    const char *obtained = acme_json_text(root, "obtained",
+        ACME_TIME_TEXT_SIZE);
+    bool ok = true;
+
     if (obtained == NULL
-        || !acme_time_read(acme_bytes_of(obtained), obtained_at)) {
-        *obtained_at = 0;
+        || !acme_time_read(acme_bytes_of(obtained), &job->obtained_at)) {
+        job->obtained_at = 0;
+    }
+    job->proven_by = acme_challenge_type_of(
+        acme_json_text(root, "proven_by", 32));
+    if (url != NULL && strcmp(url, ca->url) != 0) {
+        ok = acme_fail(err, ACME_MISCONFIG, "acme_ca is now %s", ca->name);
+    } else if (root != NULL && !same_text(profile, wanted)) {
+        ok = acme_fail(err, ACME_MISCONFIG, "acme_profile is now %s",
+            wanted != NULL ? wanted : "the CA's default");
     }
     cJSON_Delete(root);
-    acme_buffer_free(&json);
-    return same;
+    return ok;
 }
 
 static bool
@@ -110,12 +139,8 @@ service_is_current(struct job *job, struct keeper *keeper)
     if (job->served) {
         job->not_before = leaf.not_before;
         job->not_after = leaf.not_after;
-        job->fits = fits(job, acme_buffer_bytes(&key), &leaf, &err);
-        if (!is_from_ca(path, job->account->ca->url, &job->obtained_at)
-            && job->fits) {
-            job->fits = acme_fail(&err, ACME_MISCONFIG, "acme_ca is now %s",
-                job->account->ca->name);
-        }
+        job->fits = is_as_ordered(job, path, &err)
+            && fits(job, acme_buffer_bytes(&key), &leaf, &err);
     }
     if (!job->fits && err.sys != ENOENT) {
         acme_log(&job->log, ACME_LOG_NOTICE,

@@ -23,6 +23,7 @@
 #include "ipc/channel.h"
 #include "page/page.h"
 #include "plan/plan.h"
+#include "protocol/authorization.h"
 #include "protocol/request.h"
 #include "settings/settings.h"
 #include "store/store.h"
@@ -47,10 +48,12 @@ struct account {
     size_t directory_url_count;
     char *new_account_url;
     char *new_order_url;
+    char profiles[1025];        /* that the CA offers: "a, b" */
 };
 
 /* What the CA may fetch now. */
 struct proof {
+    enum acme_challenge_type type;
     char *name;
     char *token;
     char *challenge_url;
@@ -80,6 +83,9 @@ struct job {
     struct acme_plan plan;
     struct acme_key *key;       /* of the order under way */
     char *order_url;            /* or NULL */
+    struct acme_challenge_wish wish;        /* of the order under way */
+    enum acme_challenge_type proven_by;     /* what worked last time */
+    bool without_profile;       /* in this attempt: the CA does not have it */
     unsigned agents_lost;       /* in this attempt */
     bool resumed;               /* this attempt began with an order_url */
     struct proof *proofs;

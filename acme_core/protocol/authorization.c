@@ -30,69 +30,82 @@ note_type(struct acme_authorization *authorization, const char *type)
     }
 }
 
-/* The http-01 challenge (8.3). */
+/* What is needed to answer it. */
 static bool
-read_http_01(struct acme_authorization *authorization,
-    const cJSON *challenge, struct acme_error *err)
+read_challenge(const cJSON *object, struct acme_challenge *challenge,
+    struct acme_error *err)
 {
-    const char *token = acme_json_text(challenge, "token",
+    const char *token = acme_json_text(object, "token",
         ACME_CHALLENGE_TOKEN_MAX);
-    const char *url = acme_json_text(challenge, "url", ACME_URL_MAX);
+    const char *url = acme_json_text(object, "url", ACME_URL_MAX);
 
-    if (!acme_challenge_status_read(challenge, &authorization->challenge,
-        err)) {
+    if (!acme_challenge_status_read(object, &challenge->status, err)) {
         return false;
     }
     if (token == NULL
         || !acme_is_token(acme_bytes_of(token), ACME_CHALLENGE_TOKEN_MAX)) {
-        return acme_fail(err, ACME_PEER_BROKE,
-            "the CA's http-01 challenge has no valid token");
+        return acme_fail(err, ACME_PEER_BROKE, "it has no valid token");
     }
     if (url == NULL) {
-        return acme_fail(err, ACME_PEER_BROKE,
-            "the CA's http-01 challenge has no URL");
+        return acme_fail(err, ACME_PEER_BROKE, "it has no URL");
     }
-    snprintf(authorization->token, sizeof(authorization->token), "%s",
-        token);
-    snprintf(authorization->url, sizeof(authorization->url), "%s", url);
-    authorization->offered = true;
+    snprintf(challenge->token, sizeof(challenge->token), "%s", token);
+    snprintf(challenge->url, sizeof(challenge->url), "%s", url);
+    challenge->offered = true;
     return true;
 }
 
-/* The CA's words about http-01 count more than those about other types. */
+/* The first one of a type counts. */
 static void
-note_problem(struct acme_authorization *authorization,
-    const cJSON *challenge, bool http_01)
+take_challenge(struct acme_authorization *authorization,
+    enum acme_challenge_type type, const cJSON *object)
 {
-    const cJSON *problem = acme_json_object(challenge, "error");
+    struct acme_challenge *challenge = &authorization->challenges[type];
+    struct acme_error err;
 
-    if (problem != NULL && (http_01 || !authorization->has_problem)) {
-        acme_problem_of_object(problem, &authorization->problem);
-        authorization->has_problem = true;
+    if (type == ACME_CHALLENGE_NONE || challenge->offered) {
+        return;
+    }
+    if (!read_challenge(object, challenge, &err) && !authorization->broken) {
+        authorization->broken = true;
+        authorization->why_broken = err;
+        acme_while(&authorization->why_broken, "the CA's %s challenge",
+            acme_challenge_type_name(type));
     }
 }
 
-static bool
+/* The CA's words about types that we know count more than about others. */
+static void
+note_problem(struct acme_authorization *authorization,
+    enum acme_challenge_type type, const cJSON *challenge)
+{
+    const cJSON *problem = acme_json_object(challenge, "error");
+
+    if (problem != NULL && (!authorization->has_problem
+        || (authorization->problem_type == ACME_CHALLENGE_NONE
+            && type != ACME_CHALLENGE_NONE))) {
+        acme_problem_of_object(problem, &authorization->problem);
+        authorization->has_problem = true;
+        authorization->problem_type = type;
+    }
+}
+
+static void
 read_challenges(struct acme_authorization *authorization,
-    const cJSON *object, struct acme_error *err)
+    const cJSON *object)
 {
     const cJSON *challenge;
 
     cJSON_ArrayForEach(challenge, acme_json_array(object, "challenges")) {
-        const char *type = acme_json_text(challenge, "type", TYPE_MAX);
-        bool http_01 = type != NULL && strcmp(type, "http-01") == 0;
+        const char *name = acme_json_text(challenge, "type", TYPE_MAX);
+        enum acme_challenge_type type = acme_challenge_type_of(name);
 
-        if (type == NULL) {
-            continue;
-        }
-        note_type(authorization, type);
-        note_problem(authorization, challenge, http_01);
-        if (http_01 && !authorization->offered
-            && !read_http_01(authorization, challenge, err)) {
-            return false;
+        if (name != NULL) {
+            note_type(authorization, name);
+            note_problem(authorization, type, challenge);
+            take_challenge(authorization, type, challenge);
         }
     }
-    return true;
 }
 
 bool
@@ -114,10 +127,8 @@ acme_authorization_read(struct acme_bytes body,
     }
     authorization->wildcard = acme_json_flag(object, "wildcard");
     ok = acme_authorization_status_read(object, &authorization->status, err)
-        && read_challenges(authorization, object, err);
-    if (!ok) {
-        acme_while(err, "%s", authorization->name);
-    }
+        || acme_while(err, "%s", authorization->name);
+    read_challenges(authorization, object);
 
 out:
     cJSON_Delete(object);
@@ -125,23 +136,85 @@ out:
 }
 
 bool
-acme_authorization_provable(const struct acme_authorization *authorization,
-    char *const *names, size_t name_count, const char **name_out,
-    struct acme_error *err)
+acme_authorization_is_processing(
+    const struct acme_authorization *authorization)
 {
+    for (int type = 0; type < ACME_CHALLENGE_TYPES; type++) {
+        const struct acme_challenge *challenge
+            = &authorization->challenges[type];
+
+        if (challenge->offered
+            && challenge->status == ACME_CHALLENGE_PROCESSING) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The one under way, else the first one offered; NONE without either. */
+static enum acme_challenge_type
+choose(const struct acme_authorization *authorization,
+    const struct acme_challenge_wish *wish)
+{
+    enum acme_challenge_type chosen = ACME_CHALLENGE_NONE;
+
+    for (size_t i = 0; i < wish->count; i++) {
+        enum acme_challenge_type type = wish->types[i];
+        const struct acme_challenge *challenge
+            = &authorization->challenges[type];
+
+        if (!challenge->offered) {
+            continue;
+        }
+        if (challenge->status == ACME_CHALLENGE_PROCESSING) {
+            return type;
+        }
+        if (chosen == ACME_CHALLENGE_NONE) {
+            chosen = type;
+        }
+    }
+    return chosen;
+}
+
+/* "http-01 and tls-alpn-01" */
+static const char *
+wish_text(const struct acme_challenge_wish *wish, char *text, size_t size)
+{
+    size_t len = 0;
+
+    text[0] = '\0';
+    for (size_t i = 0; i < wish->count && len < size; i++) {
+        len += (size_t) snprintf(text + len, size - len, "%s%s",
+            i > 0 ? " or " : "", acme_challenge_type_name(wish->types[i]));
+    }
+    return text;
+}
+
+bool
+acme_authorization_provable(const struct acme_authorization *authorization,
+    const struct acme_challenge_wish *wish, char *const *names,
+    size_t name_count, const char **name_out,
+    enum acme_challenge_type *type_out, struct acme_error *err)
+{
+    char wanted[64];
+
     *name_out = acme_identifier_find(authorization->name, names, name_count);
+    *type_out = choose(authorization, wish);
     if (*name_out == NULL) {
         acme_fail(err, ACME_REFUSED, "the CA also wants proof for %s, which "
             "is no name of this certificate", authorization->name);
     } else if (authorization->wildcard) {
         acme_fail(err, ACME_REFUSED, "the CA wants proof for *.%s, which "
-            "http-01 cannot give", authorization->name);
-    } else if (!authorization->offered) {
-        acme_fail(err, ACME_REFUSED, "the CA does not offer the http-01 "
-            "challenge for %s, only \"%s\"", authorization->name,
-            authorization->types);
-    } else {
+            "needs the dns-01 challenge", authorization->name);
+    } else if (*type_out != ACME_CHALLENGE_NONE) {
         return true;
+    } else if (authorization->broken) {
+        *err = authorization->why_broken;
+    } else {
+        acme_fail(err, ACME_REFUSED, "the CA does not offer the %s "
+            "challenge for %s, only \"%s\"",
+            wish_text(wish, wanted, sizeof(wanted)), authorization->name,
+            authorization->types);
     }
     snprintf(err->name, sizeof(err->name), "%s", authorization->name);
     return false;

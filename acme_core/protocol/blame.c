@@ -8,13 +8,27 @@
 #include <stdio.h>
 #include <string.h>
 
+static bool
+has_failed_challenge(const struct acme_authorization *authorization)
+{
+    for (int type = 0; type < ACME_CHALLENGE_TYPES; type++) {
+        const struct acme_challenge *challenge
+            = &authorization->challenges[type];
+
+        if (challenge->offered
+            && challenge->status == ACME_CHALLENGE_INVALID) {
+            return true;
+        }
+    }
+    return false;
+}
+
 bool
 acme_blame_deserved(const struct acme_authorization *authorization)
 {
     switch (authorization->status) {
     case ACME_AUTHORIZATION_PENDING:
-        return authorization->offered
-            && authorization->challenge == ACME_CHALLENGE_INVALID;
+        return has_failed_challenge(authorization);
     case ACME_AUTHORIZATION_VALID:
         return false;
     case ACME_AUTHORIZATION_INVALID:
@@ -32,6 +46,7 @@ keep_first(struct acme_blame *blame,
 {
     if (authorization->has_problem) {
         blame->first = authorization->problem;
+        blame->type = authorization->problem_type;
     } else {
         acme_fail(&blame->first, ACME_REFUSED,
             "the CA says the authorization is %s and gives no reason",

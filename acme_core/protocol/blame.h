@@ -15,6 +15,7 @@ struct acme_blame {
     char names[256];          /* those that fit: "a.test, b.test" */
     size_t shown;             /* how many they are */
     struct acme_error first;  /* of the first one, .name set */
+    enum acme_challenge_type type;  /* that failed there, if it is known */
 };
 
 /* Can this authorization not become valid any more? */

@@ -1,8 +1,8 @@
 /*
- * The order driver: RFC 8555 7.4 from newOrder to the chain, by http-01
- * (8.3). Reads like figure 7.1.6: a table of stages, each with what it asks
- * for and what it does with the answer, and one function that turns the CA's
- * status word into the next stage.
+ * The order driver: RFC 8555 7.4 from newOrder to the chain. Reads like
+ * figure 7.1.6: a table of stages, each with what it asks for and what it
+ * does with the answer, and one function that turns the CA's status word into
+ * the next stage.
  *
  * Does no I/O, reads no clock, knows no key; what is in a request is made by
  * whoever signs it.
@@ -14,15 +14,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/log.h"
 #include "protocol/authorization.h"
 #include "protocol/blame.h"
+#include "protocol/chain.h"
 #include "protocol/order_object.h"
 #include "protocol/pace.h"
 
 enum {
     FIRST_REVIEW = 6,         /* polls; doubled after each review */
-    DOUBT_AFTER = 12          /* polls, a minute: was the CA really told? */
+    DOUBT_AFTER = 12,         /* polls, a minute: was the CA really told? */
+    LOOK_AGAIN_MS = 60 * 1000 /* at an order that was left processing */
 };
 
 /* In the order of an order's life; a later one is progress. */
@@ -38,7 +39,9 @@ enum order_stage {
     FINALIZE,
     AWAIT_ISSUE,
     DOWNLOAD,
+    ALTERNATE,
     INSTALL,
+    DEACTIVATE,
     STAGES
 };
 
@@ -46,6 +49,7 @@ struct acme_order {
     const struct acme_session *session;
     char *new_order_url;
     char *url;
+    struct acme_challenge_wish wish;
     struct acme_order_object object;
     enum order_stage stage;
 
@@ -57,19 +61,24 @@ struct acme_order {
     bool finalized;
     bool finalized_early;     /* and the CA said orderNotReady */
     bool giving_up;           /* after a last look at the authorizations */
+    bool hopeless;            /* the same, for the reason in .error */
+    bool busy;                /* a challenge was processing in that look */
 
     size_t at;                              /* authorization at hand */
     struct acme_authorization authorization;
     const char *name;                       /* of ours, that it is for */
+    enum acme_challenge_type type;          /* to answer it by */
     struct acme_blame blame;                /* of the last review */
 
     struct acme_pace pace;
+    int64_t patience_ms;                    /* see pace.h */
     enum order_stage furthest;              /* that was waited in */
     unsigned review_at;                     /* polls */
     int64_t now_ms;                         /* of the last reply */
     int64_t retry_at;                       /* in it */
+    int64_t come_back_at;                   /* in the last poll's */
 
-    struct acme_buffer chain;
+    struct acme_chain_choice chain;
     bool failed;
     struct acme_error error;                /* then it stays this one */
 };
@@ -84,7 +93,9 @@ static void publish_proof(struct acme_order *, struct acme_need *);
 static void respond_to_challenge(struct acme_order *, struct acme_need *);
 static void finalize(struct acme_order *, struct acme_need *);
 static void download_chain(struct acme_order *, struct acme_need *);
+static void download_alternate(struct acme_order *, struct acme_need *);
 static void install_chain(struct acme_order *, struct acme_need *);
+static void deactivate(struct acme_order *, struct acme_need *);
 
 #define REPLY \
     struct acme_order *, const struct acme_reply *, struct acme_error *
@@ -96,6 +107,8 @@ static bool read_polled_order(REPLY);
 static bool review_authorization(REPLY);
 static bool read_finalized_order(REPLY);
 static bool read_chain(REPLY);
+static bool read_alternate(REPLY);
+static bool read_deactivated(REPLY);
 
 struct order_step {
     const char *name;
@@ -113,7 +126,7 @@ static const struct order_step order_steps[STAGES] = {
     [RESUME] = {
         "order", fetch_order, read_resumed_order, false },
 
-    /* 7.5, 8.3: pending; one authorization after another is proved */
+    /* 7.5, 8: pending; one authorization after another is proved */
     [AUTHORIZE] = {
         "authorization", fetch_authorization, read_authorization, false },
     [PROVE] = {
@@ -140,8 +153,14 @@ static const struct order_step order_steps[STAGES] = {
     /* 7.4.2: valid */
     [DOWNLOAD] = {
         "certificate", download_chain, read_chain, false },
+    [ALTERNATE] = {
+        "certificate", download_alternate, read_alternate, false },
     [INSTALL] = {
         "certificate", install_chain, NULL, false },
+
+    /* 7.5.2: the order has failed, for the reason in .error */
+    [DEACTIVATE] = {
+        "deactivation", deactivate, read_deactivated, false },
 };
 
 /* The status that the CA reports decides where we are. */
@@ -185,8 +204,8 @@ take_up(struct acme_order *order, const char *url)
 }
 
 struct acme_order *
-acme_order_new(struct acme_session *session, const char *const *names,
-    size_t name_count, const char *url)
+acme_order_new(struct acme_session *session,
+    const struct acme_order_request *request)
 {
     struct acme_order *order = calloc(1, sizeof(*order));
 
@@ -194,14 +213,15 @@ acme_order_new(struct acme_session *session, const char *const *names,
         return NULL;
     }
     order->session = session;
+    order->wish = request->wish;
     order->stage = APPLY;
     order->review_at = FIRST_REVIEW;
-    order->chain.limit = ACME_CHAIN_MAX;
     order->new_order_url = strdup(acme_session_new_order_url(session));
     if (order->new_order_url == NULL
-        || !acme_order_object_init(&order->object, session, names,
-            name_count)
-        || (url != NULL && !take_up(order, url))) {
+        || !acme_chain_init(&order->chain, request->chain)
+        || !acme_order_object_init(&order->object, session,
+            request->names, request->name_count)
+        || (request->url != NULL && !take_up(order, request->url))) {
         acme_order_free(order);
         return NULL;
     }
@@ -217,7 +237,7 @@ acme_order_free(struct acme_order *order)
     acme_order_object_free(&order->object);
     free(order->new_order_url);
     free(order->url);
-    acme_buffer_free(&order->chain);
+    acme_chain_free(&order->chain);
     free(order);
 }
 
@@ -227,6 +247,12 @@ const char *
 acme_order_step(const struct acme_order *order)
 {
     return order_steps[order->stage].name;
+}
+
+enum acme_challenge_type
+acme_order_failed_challenge(const struct acme_order *order)
+{
+    return order->failed ? order->blame.type : ACME_CHALLENGE_NONE;
 }
 
 bool
@@ -291,6 +317,7 @@ enter(struct acme_order *order, enum order_stage stage)
         order->furthest = stage;
         order->review_at = FIRST_REVIEW;
         acme_pace_restart(&order->pace);
+        order->pace.patience_ms = order->patience_ms;
     }
 }
 
@@ -314,9 +341,21 @@ is_refusal(const struct acme_error *err)
         || strcmp(err->problem, "unauthorized") == 0;
 }
 
+static bool go_on_deactivating(struct acme_order *, size_t from,
+    struct acme_error *);
+
 bool
 acme_order_failed(struct acme_order *order, struct acme_error *err)
 {
+    if (order->stage == ALTERNATE) {
+        return read_alternate(order, NULL, err) || keep_failure(order, err);
+    }
+    if (order->stage == DEACTIVATE) {
+        /* without a CA that answers there is no point in going on */
+        return go_on_deactivating(order, err->http_status != 0
+            ? order->at + 1 : order->object.authorization_count, err)
+            || keep_failure(order, err);
+    }
     if (order->stage == FINALIZE && !order->finalized_early
         && strcmp(err->problem, "orderNotReady") == 0) {
         order->finalized_early = true;
@@ -426,6 +465,9 @@ read_resumed_order(struct acme_order *order, const struct acme_reply *reply,
     } else if (!ok && err->verdict == ACME_REFUSED) {
         make_gone(err);  /* it is for other names */
     }
+    if (ok && order->object.status == ACME_ORDER_PROCESSING) {
+        order->patience_ms = LOOK_AGAIN_MS;
+    }
     return ok && follow_status(order, err);
 }
 
@@ -457,6 +499,12 @@ fetch_authorization(struct acme_order *order, struct acme_need *need)
         order->object.authorizations[order->at].url);
 }
 
+static const struct acme_challenge *
+challenge_of(const struct acme_order *order)
+{
+    return &order->authorization.challenges[order->type];
+}
+
 static bool
 read_authorization(struct acme_order *order, const struct acme_reply *reply,
     struct acme_error *err)
@@ -474,11 +522,14 @@ read_authorization(struct acme_order *order, const struct acme_reply *reply,
         authorize_from(order, order->at);
         return true;
     }
-    if (!acme_authorization_provable(authorization, order->object.names,
-        order->object.name_count, &order->name, err)) {
-        return false;
+    if (!acme_authorization_provable(authorization, &order->wish,
+        order->object.names, order->object.name_count, &order->name,
+        &order->type, err)) {
+        order->hopeless = err->verdict == ACME_REFUSED;
+        order->error = *err;
+        return order->hopeless && begin_review(order, err);
     }
-    if (!acme_session_allows(order->session, authorization->url, err)) {
+    if (!acme_session_allows(order->session, challenge_of(order)->url, err)) {
         return acme_while(err, "the challenge URL");
     }
     enter(order, PROVE);
@@ -490,9 +541,10 @@ static void
 publish_proof(struct acme_order *order, struct acme_need *need)
 {
     need->type = ACME_NEED_PUBLISH;
-    need->url = order->authorization.url;
+    need->url = challenge_of(order)->url;
     need->name = order->name;
-    need->token = order->authorization.token;
+    need->token = challenge_of(order)->token;
+    need->challenge = order->type;
 }
 
 /*
@@ -503,7 +555,7 @@ publish_proof(struct acme_order *order, struct acme_need *need)
 static void
 respond_if_pending(struct acme_order *order, bool told)
 {
-    switch (order->authorization.challenge) {
+    switch (challenge_of(order)->status) {
     case ACME_CHALLENGE_PENDING:
         if (!told || order->insisting) {
             enter(order, RESPOND);
@@ -523,7 +575,7 @@ respond_if_pending(struct acme_order *order, bool told)
 static void
 respond_to_challenge(struct acme_order *order, struct acme_need *need)
 {
-    send_request(need, ACME_KIND_RESPOND, order->authorization.url);
+    send_request(need, ACME_KIND_RESPOND, challenge_of(order)->url);
 }
 
 /* The verdict comes with the order; the challenge in the reply says less. */
@@ -577,18 +629,32 @@ keep_waiting(struct acme_order *order, struct acme_error *err)
     return true;
 }
 
+/* The CA works on it, and it has not expired: no reason to begin anew. */
+static bool
+is_in_good_hands(const struct acme_order *order)
+{
+    return (order->busy || order->object.status == ACME_ORDER_PROCESSING)
+        && (order->object.expires == 0
+            || order->object.expires > order->now_ms / 1000);
+}
+
 /*
- * The URL stays saved, so this order may go on another day: once, or as long
- * as the CA itself says when.
+ * The URL stays saved, so this order may go on another day: as long as the CA
+ * works on it or itself says when, else once.
  */
 static bool
 fail_impatient(const struct acme_order *order, struct acme_error *err)
 {
-    acme_fail(err, ACME_RETRY, "the order is still %s after %d minutes",
-        acme_order_status_name(order->object.status),
-        ACME_PACE_PATIENCE_MS / 60000);
-    err->retry_at = order->retry_at;
-    if (order->resumed && order->retry_at <= order->now_ms / 1000) {
+    int minutes = order->patience_ms > 0 ? (int) order->patience_ms / 60000
+                                         : ACME_PACE_PATIENCE_MS / 60000;
+
+    acme_fail(err, ACME_RETRY, "the order is still %s after %d minute%s",
+        acme_order_status_name(order->object.status), minutes,
+        minutes == 1 ? "" : "s");
+    err->retry_at = order->come_back_at;
+    if (is_in_good_hands(order)) {
+        snprintf(err->problem, sizeof(err->problem), "orderProcessing");
+    } else if (order->resumed && order->come_back_at <= order->now_ms / 1000) {
         make_gone(err);
     }
     return false;
@@ -601,6 +667,7 @@ read_polled_order(struct acme_order *order, const struct acme_reply *reply,
     bool patient = acme_pace_polled(&order->pace, order->now_ms);
     enum order_stage stage;
 
+    order->come_back_at = order->retry_at;
     if (!acme_order_object_read(&order->object, reply->body, err)) {
         return false;
     }
@@ -621,6 +688,7 @@ static bool
 begin_review(struct acme_order *order, struct acme_error *err)
 {
     memset(&order->blame, 0, sizeof(order->blame));
+    order->busy = false;
     enter(order, REVIEW);
     return seek_authorization(order, 0) || end_review(order, err);
 }
@@ -632,6 +700,9 @@ review_authorization(struct acme_order *order,
     if (!acme_authorization_read(reply->body, &order->authorization, err)) {
         return false;
     }
+    order->object.authorizations[order->at].pending
+        = order->authorization.status == ACME_AUTHORIZATION_PENDING;
+    order->busy |= acme_authorization_is_processing(&order->authorization);
     if (acme_blame_deserved(&order->authorization)) {
         acme_blame_add(&order->blame, &order->authorization);
     } else if (order->authorization.status == ACME_AUTHORIZATION_VALID) {
@@ -655,6 +726,14 @@ fail_invalid(const struct acme_order *order, struct acme_error *err)
     return acme_while(err, "the CA calls the order invalid");
 }
 
+/* The order is over: for the reason in *err, and after some cleaning up. */
+static bool
+end_order(struct acme_order *order, struct acme_error *err)
+{
+    order->error = *err;
+    return go_on_deactivating(order, 0, err);
+}
+
 static bool
 end_review(struct acme_order *order, struct acme_error *err)
 {
@@ -663,10 +742,15 @@ end_review(struct acme_order *order, struct acme_error *err)
         if (order->resumed && !order->responded) {
             make_gone(err);
         }
-        return false;
+        return end_order(order, err);
     }
     if (order->object.status == ACME_ORDER_INVALID) {
-        return fail_invalid(order, err);
+        fail_invalid(order, err);
+        return end_order(order, err);
+    }
+    if (order->hopeless) {
+        *err = order->error;
+        return end_order(order, err);
     }
     if (order->giving_up) {
         return fail_impatient(order, err);
@@ -700,40 +784,36 @@ download_chain(struct acme_order *order, struct acme_need *need)
     send_request(need, ACME_KIND_POST_AS_GET, order->object.certificate);
 }
 
-/* Keeps nonsense from being passed on; whoever holds the key checks more. */
-static bool
-check_chain(const struct acme_reply *reply, struct acme_error *err)
-{
-    static const char begin[] = "-----BEGIN CERTIFICATE-----";
-    struct acme_bytes body = reply->body;
-    char type[4 * sizeof(reply->headers.media_type)];
-
-    if (body.len > ACME_CHAIN_MAX) {
-        return acme_fail(err, ACME_PEER_BROKE,
-            "the CA's certificate chain has %zu bytes, at most %d are taken",
-            body.len, ACME_CHAIN_MAX);
-    }
-    if (body.len == 0 || memchr(body.at, '\0', body.len) != NULL
-        || memmem(body.at, body.len, begin, sizeof(begin) - 1) == NULL) {
-        return acme_fail(err, ACME_PEER_BROKE, "the CA sent %zu bytes of "
-            "\"%s\" in place of a certificate chain", body.len,
-            acme_log_escape(type, sizeof(type),
-                acme_bytes_of(reply->headers.media_type)));
-    }
-    return true;
-}
-
 static bool
 read_chain(struct acme_order *order, const struct acme_reply *reply,
     struct acme_error *err)
 {
-    if (!check_chain(reply, err)) {
+    if (!acme_chain_take(&order->chain, order->session, reply, err)) {
         return false;
     }
-    if (!acme_buffer_add(&order->chain, reply->body.at, reply->body.len)) {
-        return acme_fail_memory(err);
+    enter(order, acme_chain_next(&order->chain) != NULL ? ALTERNATE
+                                                        : INSTALL);
+    return true;
+}
+
+static void
+download_alternate(struct acme_order *order, struct acme_need *need)
+{
+    send_request(need, ACME_KIND_POST_AS_GET,
+        acme_chain_next(&order->chain));
+}
+
+/* Without a reply when it failed: the chain that we have is good, too. */
+static bool
+read_alternate(struct acme_order *order, const struct acme_reply *reply,
+    struct acme_error *err)
+{
+    if (!acme_chain_take_alternate(&order->chain, reply, err)) {
+        return false;
     }
-    enter(order, INSTALL);
+    if (acme_chain_next(&order->chain) == NULL) {
+        enter(order, INSTALL);
+    }
     return true;
 }
 
@@ -741,5 +821,42 @@ static void
 install_chain(struct acme_order *order, struct acme_need *need)
 {
     need->type = ACME_NEED_INSTALL;
-    need->chain = acme_buffer_bytes(&order->chain);
+    need->chain = acme_buffer_bytes(&order->chain.pem);
+    need->issuers = order->chain.issuers[0] != '\0' ? order->chain.issuers
+                                                    : NULL;
+}
+
+/* ---- DEACTIVATE: 7.5.2 */
+
+static void
+deactivate(struct acme_order *order, struct acme_need *need)
+{
+    send_request(need, ACME_KIND_DEACTIVATE,
+        order->object.authorizations[order->at].url);
+}
+
+/* At the end of them the order fails with the error that was kept. */
+static bool
+go_on_deactivating(struct acme_order *order, size_t from,
+    struct acme_error *err)
+{
+    order->at = from;
+    while (order->at < order->object.authorization_count
+        && !order->object.authorizations[order->at].pending) {
+        order->at++;
+    }
+    if (order->at < order->object.authorization_count) {
+        enter(order, DEACTIVATE);
+        return true;
+    }
+    *err = order->error;
+    return false;
+}
+
+static bool
+read_deactivated(struct acme_order *order, const struct acme_reply *reply,
+    struct acme_error *err)
+{
+    (void) reply;
+    return go_on_deactivating(order, order->at + 1, err);
 }

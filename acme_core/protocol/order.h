@@ -21,19 +21,19 @@
 #include <stdint.h>
 
 #include "base/error.h"
+#include "protocol/authorization.h"
 #include "protocol/request.h"
 #include "protocol/session.h"
-
-/* A certificate chain of more bytes than this is not taken from a CA. */
-enum { ACME_CHAIN_MAX = 60 * 1024 };
 
 enum acme_need_type {
     ACME_NEED_SEND = 1,  /* sign `kind` for `url`, POST it, reply() */
     ACME_NEED_SAVE,      /* the order's `url` must be on disk; then done() */
     ACME_NEED_PUBLISH,   /* the proof for `name`, `token`, and the challenge's
-                            `url` must be answerable; then done() */
+                            `challenge` and `url` must be answerable; then
+                            done() */
     ACME_NEED_SLEEP,     /* nothing before wake_at_ms */
-    ACME_NEED_INSTALL    /* `chain` is the certificate; the order is over */
+    ACME_NEED_INSTALL    /* `chain` is the certificate; the order is over.
+                            `issuers`: the wanted chain was not among these */
 };
 
 struct acme_need {
@@ -42,31 +42,44 @@ struct acme_need {
     const char *url;
     const char *name;
     const char *token;
+    enum acme_challenge_type challenge;
     int64_t wake_at_ms;
     struct acme_bytes chain;
+    const char *issuers;
+};
+
+/* What is ordered, and how. */
+struct acme_order_request {
+    const char *const *names;         /* the identifiers of the certificate */
+    size_t name_count;
+    struct acme_challenge_wish wish;  /* how to prove them */
+    const char *chain;                /* issuer of the last certificate of the
+                                         wanted chain, or NULL */
+    const char *url;                  /* of an order to resume, or NULL */
 };
 
 struct acme_order;
 
 /*
  *   session   borrowed, must outlive the order; its directory is known
- *   names     copied; the identifiers of the certificate
- *   url       of an order to resume, or NULL for a new one
+ *   request   copied
  * NULL when memory ends.
  */
 struct acme_order *acme_order_new(struct acme_session *session,
-    const char *const *names, size_t name_count, const char *url);
+    const struct acme_order_request *request);
 void acme_order_free(struct acme_order *order);
 
 /*
  * Say what must happen next. Idempotent: asking twice gives the same need.
  * Errors, kept for good once they happened, here and in acme_order_reply:
  * the order, an authorization or a challenge is invalid (the CA's words,
- * err->name says whose), no http-01 challenge is offered, the CA sends us to
- * a URL of a foreign origin, the order made no progress for 15 minutes
- * (ACME_RETRY: it may be resumed), a resumed order is of no more use, or
- * again made no progress (ACME_REFUSED, problem "orderGone": forget its URL
- * and make a new one).
+ * err->name says whose), no challenge that is wanted is offered, the CA sends
+ * us to a URL of a foreign origin, the order made no progress for 15 minutes
+ * (ACME_RETRY: it may be resumed; with the problem "orderProcessing" it is
+ * the CA that is busy with it, and it is to be resumed), a resumed order is
+ * of no more use, or again made no progress (ACME_REFUSED, problem
+ * "orderGone": forget its URL and make a new one). Before an order fails for
+ * good, its authorizations that are still pending are deactivated.
  */
 bool acme_order_next(struct acme_order *order, int64_t now_ms,
     struct acme_need *need, struct acme_error *err);
@@ -83,6 +96,13 @@ bool acme_order_reply(struct acme_order *order, int64_t now_ms,
  * "orderGone".
  */
 bool acme_order_failed(struct acme_order *order, struct acme_error *err);
+
+/*
+ * The type of the challenge that failed the order, once it has failed;
+ * ACME_CHALLENGE_NONE when it was nothing of a challenge.
+ */
+enum acme_challenge_type acme_order_failed_challenge(
+    const struct acme_order *order);
 
 /*
  * The SAVE or PUBLISH just asked for is done.

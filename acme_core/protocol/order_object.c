@@ -10,6 +10,7 @@
 
 #include "format/json.h"
 #include "protocol/identifier.h"
+#include "format/time_text.h"
 #include "protocol/problem.h"
 #include "protocol/request.h"
 
@@ -213,6 +214,8 @@ take(struct acme_order_object *object, const cJSON *json,
     struct acme_error *err)
 {
     const cJSON *problem = acme_json_object(json, "error");
+    const char *expires = acme_json_text(json, "expires",
+        ACME_TIME_TEXT_SIZE);
 
     if (!acme_order_status_read(json, &object->status, err)
         || !take_first_sight(object, json, err)
@@ -220,6 +223,10 @@ take(struct acme_order_object *object, const cJSON *json,
         || !keep_url(object, json, "certificate", &object->certificate,
             err)) {
         return false;
+    }
+    if (expires == NULL
+        || !acme_time_read(acme_bytes_of(expires), &object->expires)) {
+        object->expires = 0;
     }
     object->has_problem = problem != NULL;
     if (problem != NULL) {

@@ -20,6 +20,7 @@ enum { ACME_AUTHORIZATIONS_MAX = 200 };
 struct acme_order_authorization {
     char *url;
     bool valid;                      /* needs no more looking into */
+    bool pending;                    /* it was, when last looked into */
 };
 
 struct acme_order_object {
@@ -31,6 +32,7 @@ struct acme_order_object {
     enum acme_order_status status;
     char *finalize;                  /* URL, or NULL */
     char *certificate;               /* URL, or NULL */
+    int64_t expires;                 /* unix seconds, 0 = not said */
     bool has_problem;
     struct acme_error problem;       /* the order's own error */
     struct acme_order_authorization *authorizations;

@@ -47,7 +47,8 @@ acme_pace_wake_at(struct acme_pace *pace, int64_t now_ms, int64_t retry_at)
     }
     if (!pace->bounded) {
         pace->bounded = true;
-        pace->deadline_ms = now_ms + ACME_PACE_PATIENCE_MS;
+        pace->deadline_ms = now_ms + (pace->patience_ms > 0
+            ? pace->patience_ms : ACME_PACE_PATIENCE_MS);
     }
     wake = now_ms + next_step(pace);
     if (retry_at > pace->deadline_ms / 1000) {

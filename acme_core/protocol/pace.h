@@ -17,6 +17,7 @@ struct acme_pace {
     bool timed;           /* wake_at_ms is set for the poll that comes */
     bool bounded;         /* deadline_ms is set */
     unsigned polls;       /* since acme_pace_restart */
+    int64_t patience_ms;  /* instead of 15 minutes, when it is not 0 */
     int64_t wake_at_ms;
     int64_t deadline_ms;
 };

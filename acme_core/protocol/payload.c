@@ -85,7 +85,17 @@ acme_payload_new_order(const char *const *names, size_t name_count,
                 is_ip(names[i]) ? "ip" : "dns") != NULL
             && cJSON_AddStringToObject(item, "value", names[i]) != NULL;
     }
-    ok = ok && add_option(root, "replaces", options->replaces);
+    ok = ok && add_option(root, "replaces", options->replaces)
+        && add_option(root, "profile", options->profile);
+    return finish(root, ok, json, err);
+}
+
+bool
+acme_payload_deactivate(struct acme_buffer *json, struct acme_error *err)
+{
+    cJSON *root = cJSON_CreateObject();
+    bool ok = cJSON_AddStringToObject(root, "status", "deactivated") != NULL;
+
     return finish(root, ok, json, err);
 }
 

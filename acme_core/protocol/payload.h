@@ -17,12 +17,16 @@ bool acme_payload_new_account(const char *const *contacts,
 /* What a newOrder says beside its names; NULL = not said. */
 struct acme_order_options {
     const char *replaces;  /* certID of the predecessor (RFC 9773 5) */
+    const char *profile;   /* of the directory's meta.profiles */
 };
 
 /* RFC 8555 7.4: identifiers of type dns, or ip (RFC 8738). */
 bool acme_payload_new_order(const char *const *names, size_t name_count,
     const struct acme_order_options *options, struct acme_buffer *json,
     struct acme_error *err);
+
+/* RFC 8555 7.5.2: {"status": "deactivated"}. */
+bool acme_payload_deactivate(struct acme_buffer *json, struct acme_error *err);
 
 /* RFC 8555 7.4: {"csr": base64url(der)}. */
 bool acme_payload_finalize(struct acme_bytes csr_der, struct acme_buffer *json,

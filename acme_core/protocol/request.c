@@ -16,6 +16,8 @@ acme_kind_name(enum acme_kind kind)
         return "challenge response";
     case ACME_KIND_FINALIZE:
         return "finalize";
+    case ACME_KIND_DEACTIVATE:
+        return "authorization deactivation";
     }
     return "?";
 }

@@ -19,7 +19,8 @@ enum acme_kind {
     ACME_KIND_NEW_ORDER,       /* 7.4 */
     ACME_KIND_POST_AS_GET,     /* 6.3 */
     ACME_KIND_RESPOND,         /* 7.5.1 */
-    ACME_KIND_FINALIZE         /* 7.4 */
+    ACME_KIND_FINALIZE,        /* 7.4 */
+    ACME_KIND_DEACTIVATE       /* 7.5.2, an authorization */
 };
 
 /* "newOrder" and so on, for logs; "?" when out of range. */

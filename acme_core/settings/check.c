@@ -153,6 +153,63 @@ acme_value_contact(const char *argument)
     return asprintf(&url, "mailto:%s", argument) >= 0 ? url : NULL;
 }
 
+/* ---- acme_challenge: types, the preferred one first */
+
+static bool
+check_challenge(size_t argc, const char *const *argv, struct acme_error *err)
+{
+    static const char *const words[] = { "http-01", "tls-alpn-01" };
+
+    for (size_t i = 0; i < argc; i++) {
+        if (strncmp(argv[i], "dns-", 4) == 0) {
+            return refuse(err, argv[i], "http-01, tls-alpn-01: this version "
+                "cannot answer challenges by DNS");
+        }
+        if (!check_word(argv[i], strcmp, words, 2, "http-01, tls-alpn-01",
+                err)) {
+            return false;
+        }
+    }
+    return argc == 1 || strcmp(argv[0], argv[1]) != 0
+        || refuse(err, argv[1], "each type once");
+}
+
+/* ---- acme_profile: name [require] */
+
+static bool
+check_profile(size_t argc, const char *const *argv, struct acme_error *err)
+{
+    static const char *const words[] = { "require" };
+    size_t len = strlen(argv[0]);
+    bool ok = len > 0 && len <= ACME_PROFILE_MAX;
+
+    for (size_t i = 0; ok && i < len; i++) {
+        ok = argv[0][i] > 0x20 && argv[0][i] < 0x7f
+            && strchr("\"\\,", argv[0][i]) == NULL;
+    }
+    if (!ok) {
+        return refuse(err, argv[0], "the name of a profile, as the CA's "
+            "directory lists it");
+    }
+    return argc == 1 || check_word(argv[1], strcmp, words, 1, "require", err);
+}
+
+/* ---- acme_preferred_chain: a common name */
+
+static bool
+check_chain(size_t argc, const char *const *argv, struct acme_error *err)
+{
+    size_t len = strlen(argv[0]);
+    bool ok = len > 0 && len <= ACME_CHAIN_ISSUER_MAX;
+
+    (void) argc;
+    for (size_t i = 0; ok && i < len; i++) {
+        ok = (unsigned char) argv[0][i] >= 0x20 && argv[0][i] != 0x7f;
+    }
+    return ok || refuse(err, argv[0], "the common name of an issuer, such as "
+        "\"ISRG Root X1\"");
+}
+
 /* ---- acme_key */
 
 static bool
@@ -290,6 +347,9 @@ static const checker checkers[ACME_DIRECTIVE_COUNT] = {
     [ACME_DIRECTIVE_ACCEPT_TERMS] = check_flag,
     [ACME_DIRECTIVE_CONTACT] = check_contact,
     [ACME_DIRECTIVE_CA_CERTIFICATE] = check_path,
+    [ACME_DIRECTIVE_CHALLENGE] = check_challenge,
+    [ACME_DIRECTIVE_PROFILE] = check_profile,
+    [ACME_DIRECTIVE_PREFERRED_CHAIN] = check_chain,
     [ACME_DIRECTIVE_KEY] = check_key,
     [ACME_DIRECTIVE_RELOAD] = check_reload,
     [ACME_DIRECTIVE_PORT_MAP] = check_port_map,

@@ -38,6 +38,20 @@
     X(CA_CERTIFICATE, "acme_ca_certificate", "AcmeCACertificate", BOTH, 1, 1,\
         "file", "the system's bundle",                                      \
         "PEM file with the roots to trust for the CA's own HTTPS.")         \
+    X(CHALLENGE, "acme_challenge", "AcmeChallenge", BOTH, 1, 2,             \
+        "type ...", "http-01 tls-alpn-01",                                  \
+        "How to prove to the CA that the names are ours, the preferred way "\
+        "first: http-01 (by port 80), tls-alpn-01 (by port 443). The next " \
+        "one is tried when one fails for a reason of its own.")             \
+    X(PROFILE, "acme_profile", "AcmeProfile", BOTH, 1, 2,                   \
+        "name [require]", "the CA's default",                               \
+        "The kind of certificate, of those that the CA offers in its "      \
+        "directory. Where it is not offered the CA's default is taken, or " \
+        "none at all with \"require\".")                                    \
+    X(PREFERRED_CHAIN, "acme_preferred_chain", "AcmePreferredChain", BOTH,  \
+        1, 1, "issuer", "the CA's choice",                                  \
+        "Of several chains that a CA offers, the one whose last "           \
+        "certificate was issued by this common name.")                      \
     X(KEY, "acme_key", "AcmeKey", BOTH, 1, 1,                               \
         "type", "ecdsa:256",                                                \
         "Type of the certificate's key: ecdsa:256, ecdsa:384, rsa:2048, "   \

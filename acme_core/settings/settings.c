@@ -160,6 +160,8 @@ free_cert(struct acme_settings_cert *cert)
     free_texts(cert->names, cert->name_count);
     free(cert->folder);
     free(cert->where);
+    free(cert->profile);
+    free(cert->chain);
 }
 
 void
@@ -276,8 +278,8 @@ find_ca(struct acme_settings *settings, const struct acme_scope *global,
 
 /* ---- names */
 
-static bool
-has_name(const struct acme_settings_cert *cert, const char *name)
+bool
+acme_settings_has_name(const struct acme_settings_cert *cert, const char *name)
 {
     for (size_t i = 0; i < cert->name_count; i++) {
         if (strcmp(cert->names[i], name) == 0) {
@@ -291,7 +293,7 @@ static bool
 add_name(struct acme_settings_cert *cert, const char *lower,
     struct acme_error *err)
 {
-    if (has_name(cert, lower)) {
+    if (acme_settings_has_name(cert, lower)) {
         return true;
     }
     if (cert->name_count == ACME_NAMES_MAX) {
@@ -360,7 +362,7 @@ acme_settings_same_names(const struct acme_settings_cert *a,
         return false;
     }
     for (size_t i = 0; i < a->name_count; i++) {
-        if (!has_name(a, b->names[i])) {
+        if (!acme_settings_has_name(a, b->names[i])) {
             return false;
         }
     }
@@ -375,6 +377,52 @@ same_cert(const struct acme_settings_cert *a,
         && acme_settings_same_names(a, b);
 }
 
+/* How the certificate is ordered; false when memory ends. */
+static bool
+set_manner(struct acme_settings_cert *cert, const struct acme_scope *global,
+    const struct acme_scope *server)
+{
+    const struct acme_scope_value *value = acme_scope_value(server, global,
+        ACME_DIRECTIVE_CHALLENGE);
+    const char *chain = text_of(server, global,
+        ACME_DIRECTIVE_PREFERRED_CHAIN, NULL);
+
+    cert->challenges[cert->challenge_count++] = ACME_HTTP_01;
+    cert->challenges[cert->challenge_count++] = ACME_TLS_ALPN_01;
+    if (value != NULL) {
+        cert->challenge_count = value->argc;
+        for (size_t i = 0; i < value->argc; i++) {
+            cert->challenges[i] = acme_challenge_type_of(value->argv[i]);
+        }
+    }
+    value = acme_scope_value(server, global, ACME_DIRECTIVE_PROFILE);
+    cert->profile_required = value != NULL && value->argc == 2;
+    cert->profile = value != NULL ? strdup(value->argv[0]) : NULL;
+    cert->chain = chain != NULL ? strdup(chain) : NULL;
+    return (value == NULL || cert->profile != NULL)
+        && (chain == NULL || cert->chain != NULL);
+}
+
+/* Servers that share a certificate must agree on how it is ordered. */
+static bool
+check_manner(const struct acme_settings_cert *a,
+    const struct acme_settings_cert *b, struct acme_error *err)
+{
+    const char *what = NULL;
+
+    if (a->challenge_count != b->challenge_count
+        || a->challenges[0] != b->challenges[0]) {
+        what = "acme_challenge";
+    } else if (!same_text(a->profile, b->profile)
+        || a->profile_required != b->profile_required) {
+        what = "acme_profile";
+    } else if (!same_text(a->chain, b->chain)) {
+        what = "acme_preferred_chain";
+    }
+    return what == NULL || acme_fail(err, ACME_MISCONFIG, "%s differs from "
+        "that of another server with the same names, in %s", what, a->where);
+}
+
 /* Take the certificate over, or find the one that is the same. */
 static bool
 place_cert(struct acme_settings *settings, struct acme_settings_cert *cert,
@@ -384,9 +432,11 @@ place_cert(struct acme_settings *settings, struct acme_settings_cert *cert,
 
     for (size_t i = 0; i < settings->cert_count; i++) {
         if (same_cert(&settings->certs[i], cert)) {
+            bool ok = check_manner(&settings->certs[i], cert, err);
+
             *cert_out = i;
             free_cert(cert);
-            return true;
+            return ok;
         }
     }
     certs = reallocarray(settings->certs, settings->cert_count + 1,
@@ -416,7 +466,8 @@ acme_settings_add_server(struct acme_settings *settings,
         ACME_DIRECTIVE_KEY, "ecdsa:256"));
     cert.names = calloc(ACME_NAMES_MAX, sizeof(*cert.names));
     cert.where = strdup(domain->where);
-    if (cert.names == NULL || cert.where == NULL) {
+    if (cert.names == NULL || cert.where == NULL
+        || !set_manner(&cert, global, server)) {
         free_cert(&cert);
         return acme_fail_memory(err);
     }

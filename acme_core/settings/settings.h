@@ -21,6 +21,7 @@
 #include "base/error.h"
 #include "crypto/hmac.h"
 #include "crypto/key.h"
+#include "format/challenge.h"
 #include "settings/directives.h"
 #include "settings/spelling.h"
 
@@ -82,7 +83,12 @@ const char *acme_scope_where(const struct acme_scope *scope,
 
 /* ---- the model */
 
-enum { ACME_NAME_MAX = 253, ACME_NAMES_MAX = 100 };
+enum {
+    ACME_NAME_MAX = 253,
+    ACME_NAMES_MAX = 100,
+    ACME_PROFILE_MAX = 64,
+    ACME_CHAIN_ISSUER_MAX = 127
+};
 
 struct acme_settings_ca {
     char *name;           /* for people: a preset's name, or host[:port] */
@@ -98,6 +104,11 @@ struct acme_settings_cert {
     size_t name_count;    /* at least 1 */
     enum acme_key_type key_type;
     size_t ca;            /* index into cas */
+    enum acme_challenge_type challenges[ACME_CHALLENGE_TYPES];
+    size_t challenge_count;   /* at least 1, the preferred type first */
+    char *profile;        /* acme_profile, or NULL */
+    bool profile_required;
+    char *chain;          /* acme_preferred_chain, or NULL */
     char *folder;         /* in the store; set by acme_store_assign */
     char *where;          /* file:line of the first acme_domain of it; not
                              in the wire form: lines move */
@@ -162,6 +173,10 @@ bool acme_settings_add_server(struct acme_settings *settings,
     const struct acme_scope *global, const struct acme_scope *server,
     const char *const *names, size_t name_count, acme_settings_warn warn,
     void *warn_ctx, size_t *cert_out, struct acme_error *err);
+
+/* Is it one of the names, as it is spelled? */
+bool acme_settings_has_name(const struct acme_settings_cert *cert,
+    const char *name);
 
 /* Do both name the same set? */
 bool acme_settings_same_names(const struct acme_settings_cert *a,

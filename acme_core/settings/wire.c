@@ -12,7 +12,7 @@
 
 #include "settings/name.h"
 
-#define VERSION "acme-settings 3"
+#define VERSION "acme-settings 4"
 
 enum { CAS_MAX = 1000, CERTS_MAX = 100000, CONTACTS_MAX = 10,
     TEXT_MAX = 4096, LOG_ID_MAX = 999999999 };
@@ -63,11 +63,25 @@ put_ca(struct acme_buffer *wire, const struct acme_settings_ca *ca)
 }
 
 static bool
+put_manner(struct acme_buffer *wire, const struct acme_settings_cert *cert)
+{
+    bool ok = put_number(wire, cert->challenge_count);
+
+    for (size_t i = 0; ok && i < cert->challenge_count; i++) {
+        ok = put(wire, acme_challenge_type_name(cert->challenges[i]));
+    }
+    return ok && put_optional(wire, cert->profile)
+        && put_number(wire, cert->profile_required)
+        && put_optional(wire, cert->chain);
+}
+
+static bool
 put_cert(struct acme_buffer *wire, const struct acme_settings_cert *cert)
 {
     return put_texts(wire, cert->names, cert->name_count)
         && put(wire, acme_key_type_name(cert->key_type))
-        && put_number(wire, cert->ca) && put_optional(wire, cert->folder);
+        && put_number(wire, cert->ca) && put_optional(wire, cert->folder)
+        && put_manner(wire, cert);
 }
 
 static bool
@@ -258,6 +272,20 @@ is_folder(const char *folder)
 }
 
 static void
+get_manner(struct reader *reader, struct acme_settings_cert *cert)
+{
+    cert->challenge_count = get_number(reader, ACME_CHALLENGE_TYPES - 1);
+    reader->broken |= cert->challenge_count == 0;
+    for (size_t i = 0; i < cert->challenge_count; i++) {
+        cert->challenges[i] = acme_challenge_type_of(get(reader));
+        reader->broken |= cert->challenges[i] == ACME_CHALLENGE_NONE;
+    }
+    cert->profile = get_optional(reader);
+    cert->profile_required = get_number(reader, 1);
+    cert->chain = get_optional(reader);
+}
+
+static void
 get_cert(struct reader *reader, const struct acme_settings *settings,
     struct acme_settings_cert *cert)
 {
@@ -268,6 +296,7 @@ get_cert(struct reader *reader, const struct acme_settings *settings,
     cert->key_type = acme_key_type_of(get(reader));
     cert->ca = get_number(reader, CAS_MAX);
     cert->folder = get_optional(reader);
+    get_manner(reader, cert);
     if (cert->name_count == 0 || cert->key_type == ACME_KEY_NONE
         || cert->ca >= settings->ca_count || !is_folder(cert->folder)) {
         reader->broken = true;

@@ -46,15 +46,18 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     char *text = strndup((const char *) data, size), *rest = text, *line;
     struct acme_session *session = open_session();
-    struct acme_order *order = acme_order_new(session, names, 2,
-        text[0] == '=' ? CA "order" : NULL);
+    struct acme_order_request request = { .names = names, .name_count = 2,
+        .wish = { { ACME_TLS_ALPN_01, ACME_HTTP_01 }, 2 }, .chain = "wanted",
+        .url = text[0] == '=' ? CA "order" : NULL };
+    struct acme_order *order = acme_order_new(session, &request);
     struct acme_error err = { .problem = "orderNotReady" };
     int64_t now = 1;
 
     while (wants_reply(order, &now)
         && (line = strsep(&rest, "\n")) != NULL) {
         struct acme_reply reply = { .status = 200, .failure = "",
-            .headers = { .location = CA "order" } };
+            .headers = { .location = CA "order",
+            .alternates = { CA "1", CA "2" }, .alternate_count = 2 } };
 
         reply.body = acme_bytes_of(line + (line[0] == '='));
         reply.headers.retry_at = (int64_t) (reply.body.len << 50);

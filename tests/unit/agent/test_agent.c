@@ -135,7 +135,8 @@ send_order_for(struct fixture *f, unsigned job, const char *names,
 {
     send_message(f, (struct acme_message) { .type = ACME_MESSAGE_ORDER,
         .id = FIRST_JOB + job, .number = SESSION, .fd = -1,
-        .text = { acme_bytes_of(names), acme_bytes_of(url) } });
+        .text = { acme_bytes_of(names), acme_bytes_of(url),
+        acme_bytes_of("http-01") } });
 }
 
 static void
@@ -173,7 +174,7 @@ sign(struct fixture *f, const struct acme_message *message)
     char body[4096];
 
     assert_in_range(message->number, ACME_KIND_NEW_ACCOUNT,
-        ACME_KIND_FINALIZE);
+        ACME_KIND_DEACTIVATE);
     assert_int_equal(message->number == ACME_KIND_NEW_ACCOUNT,
         message->id == SESSION);
     f->signed_kinds[message->number]++;

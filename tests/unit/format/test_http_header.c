@@ -7,6 +7,7 @@
 #include <cmocka.h>
 
 #include <stdlib.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "format/http_header.h"
@@ -232,6 +233,61 @@ retry_after_is_seconds_or_a_date_and_a_year_at_most(void **state)
     }
 }
 
+static const struct {
+    const char *value;
+    const char *urls[2];
+} links[] = {
+    { "<https://ca.test/1>;rel=\"alternate\"", { "https://ca.test/1" } },
+    { "<https://ca.test/1>; rel=alternate", { "https://ca.test/1" } },
+    { "<https://ca.test/dir>;rel=\"index\"", { NULL } },
+    { "<https://ca.test/i>;rel=\"up\", <https://ca.test/1>;title=\"a\" ;"
+        "rel=\"alternate\",<https://ca.test/2>;rel=\"alternate\"",
+        { "https://ca.test/1", "https://ca.test/2" } },
+    { "<https://ca.test/1", { NULL } },
+    { "<>;rel=\"alternate\"", { NULL } },
+    { "<https://ca.test/a b>;rel=\"alternate\"", { NULL } },
+    { "https://ca.test/1;rel=\"alternate\"", { NULL } },
+    { "<https://ca.test/1>;rel=\"alternate", { NULL } },
+    { "<https://ca.test/1>;rel=\"alternate\"<https://ca.test/2>",
+        { NULL } },
+    { "", { NULL } },
+};
+
+static void
+alternates_are_taken_from_links(void **state)
+{
+    (void) state;
+    for (size_t i = 0; i < sizeof(links) / sizeof(links[0]); i++) {
+        struct acme_headers headers = { 0 };
+        unsigned count = (links[i].urls[0] != NULL)
+            + (links[i].urls[1] != NULL);
+        char line[512];
+
+        snprintf(line, sizeof(line), "Link: %s\r\n", links[i].value);
+        acme_headers_take(&headers, acme_bytes_of(line), 0);
+        if (headers.alternate_count != count) {
+            fail_msg("%s: %u alternates", links[i].value,
+                headers.alternate_count);
+        }
+        for (unsigned j = 0; j < count; j++) {
+            assert_string_equal(headers.alternates[j], links[i].urls[j]);
+        }
+    }
+}
+
+static void
+alternates_are_gathered_as_long_as_there_is_room(void **state)
+{
+    static const char line[] = "link: <https://ca.test/1>;rel=\"alternate\"";
+    struct acme_headers headers = { 0 };
+
+    (void) state;
+    for (unsigned i = 0; i < 100; i++) {
+        acme_headers_take(&headers, acme_bytes_of(line), 0);
+    }
+    assert_int_equal(headers.alternate_count, ACME_ALTERNATES_MAX);
+}
+
 int
 main(void)
 {
@@ -243,6 +299,8 @@ main(void)
         cmocka_unit_test(nul_bytes_end_no_value),
         cmocka_unit_test(values_that_are_too_long_are_not_taken),
         cmocka_unit_test(retry_after_is_seconds_or_a_date_and_a_year_at_most),
+        cmocka_unit_test(alternates_are_taken_from_links),
+        cmocka_unit_test(alternates_are_gathered_as_long_as_there_is_room),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

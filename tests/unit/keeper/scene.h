@@ -79,6 +79,8 @@ scene_make(void **state)
     scene->names[1] = (char *) "www.example.test";
     scene->cert = (struct acme_settings_cert) { .names = scene->names,
         .name_count = 1, .key_type = ACME_KEY_ECDSA_256,
+        .challenges = { ACME_HTTP_01, ACME_TLS_ALPN_01 },
+        .challenge_count = 2,
         .folder = (char *) "example.test" };
     scene->settings = (struct acme_settings) { .cas = &scene->ca,
         .ca_count = 1, .certs = &scene->cert, .cert_count = 1,

@@ -56,6 +56,9 @@ say(struct scene *scene, enum acme_message_type type, uint32_t id,
         acme_bytes_of(third) } };
     struct acme_error err;
 
+    if (type == ACME_MESSAGE_PUBLISH) {
+        message.text[3] = acme_bytes_of("http-01");
+    }
     return answer_message(&scene->keeper, &message, &err);
 }
 
@@ -107,6 +110,16 @@ urls_of_the_directory_are_signed_and_others_are_not(void **state)
         { "unpublished challenge", true, ACME_KIND_RESPOND, CHALLENGE, false },
         { "finalize", true, ACME_KIND_FINALIZE, BASE "/finalize/1", true },
         { "finalize elsewhere", true, ACME_KIND_FINALIZE, "https://evil.test/f", false },
+        { "deactivation", true, ACME_KIND_DEACTIVATE, BASE "/authZ/7", true },
+        { "deactivation elsewhere", true, ACME_KIND_DEACTIVATE, "https://evil.test/authZ/7", false },
+        { "deactivation of a session", false, ACME_KIND_DEACTIVATE, BASE "/authZ/7", false },
+        { "closing the account", true, ACME_KIND_DEACTIVATE, BASE "/my-account/1", false },
+        { "closing it with a slash", true, ACME_KIND_DEACTIVATE, BASE "/my-account/1/", false },
+        { "closing it with a query", true, ACME_KIND_DEACTIVATE, BASE "/my-account/1?x", false },
+        { "closing it by escapes", true, ACME_KIND_DEACTIVATE, BASE "/my%2daccount/1", false },
+        { "closing it by dots", true, ACME_KIND_DEACTIVATE, BASE "/x/../my-account/1", false },
+        { "closing it by slashes", true, ACME_KIND_DEACTIVATE, BASE "//my-account/1", false },
+        { "another one of nearly that name", true, ACME_KIND_DEACTIVATE, BASE "/my-account/12", true },
         { "no kind", true, 0, BASE "/order-plz", false },
         { "unknown kind", true, 77, BASE "/order-plz", false },
     };

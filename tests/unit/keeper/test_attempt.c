@@ -222,8 +222,8 @@ a_new_order_takes_back_the_proofs_of_the_old_one(void **state)
     begin(scene);
     assert_true(attempt_save_order(&scene->job, &scene->keeper,
         BASE "/order/1", &err));
-    assert_true(attempt_publish(&scene->job, &scene->keeper, "example.test",
-        "one", BASE "/chal/1", &err));
+    assert_true(attempt_publish(&scene->job, &scene->keeper, ACME_HTTP_01,
+        "example.test", "one", BASE "/chal/1", &err));
     /* the same again keeps them */
     assert_true(attempt_save_order(&scene->job, &scene->keeper,
         BASE "/order/1", &err));
@@ -238,21 +238,22 @@ a_new_order_takes_back_the_proofs_of_the_old_one(void **state)
 static void
 a_proof_that_another_job_needs_stays(void **state)
 {
-    struct proof proof = { .name = (char *) "example.test",
+    struct proof proof = { .type = ACME_HTTP_01, .name = (char *) "example.test",
         .token = (char *) "one", .challenge_url = (char *) BASE "/chal/1" };
-    struct job other = { .proofs = &proof, .proof_count = 1 };
     struct scene *scene = *state;
+    struct job other = { .proofs = &proof, .proof_count = 1,
+        .account = &scene->account };
     struct acme_error err;
 
     begin(scene);
     scene->keeper.jobs = &other;
-    assert_true(attempt_publish(&scene->job, &scene->keeper, "example.test",
-        "one", BASE "/chal/1", &err));
+    assert_true(attempt_publish(&scene->job, &scene->keeper, ACME_HTTP_01,
+        "example.test", "one", BASE "/chal/1", &err));
     pending_withdraw(&scene->job, &scene->keeper);
     assert_true(acme_page_has_proofs(scene->keeper.page));
     other.proof_count = 0;
-    assert_true(attempt_publish(&scene->job, &scene->keeper, "example.test",
-        "one", BASE "/chal/1", &err));
+    assert_true(attempt_publish(&scene->job, &scene->keeper, ACME_HTTP_01,
+        "example.test", "one", BASE "/chal/1", &err));
     pending_withdraw(&scene->job, &scene->keeper);
     assert_false(acme_page_has_proofs(scene->keeper.page));
 }
@@ -311,8 +312,8 @@ a_chain_that_fits_goes_live(void **state)
     struct acme_error err;
 
     begin_with_pair(scene, &chain);
-    assert_true(attempt_publish(&scene->job, &scene->keeper, "example.test",
-        "one", BASE "/chal/1", &err));
+    assert_true(attempt_publish(&scene->job, &scene->keeper, ACME_HTTP_01,
+        "example.test", "one", BASE "/chal/1", &err));
     scene->job.plan.failures = 3;
     attempt_installed(&scene->job, &scene->keeper,
         acme_buffer_bytes(&chain));
@@ -460,7 +461,7 @@ an_order_that_may_still_succeed_is_kept(void **state)
         assert_true(attempt_save_order(&scene->job, &scene->keeper,
             BASE "/order/1", &err));
         assert_true(attempt_publish(&scene->job, &scene->keeper,
-            "example.test", "one", BASE "/chal/1", &err));
+            ACME_HTTP_01, "example.test", "one", BASE "/chal/1", &err));
         fail_with(scene, verdicts[i].verdict, "", "no");
         assert_int_equal(is_there(scene, PENDING "/privkey.pem"),
             verdicts[i].kept);

@@ -13,8 +13,8 @@
 #define KEY_FILE "pending/example.test/privkey.pem"
 #define ENTRY "ca " BASE "/dir\\nkey ecdsa:256\\nname example.test\\n"
 #define ORDER(members) "{\"entry\":\"" ENTRY "\"" members "}"
-#define PROOF(token) "{\"name\":\"example.test\",\"token\":\"" token "\"," \
-    "\"url\":\"" BASE "/chal/1\"}"
+#define PROOF(token) "{\"type\":\"http-01\",\"name\":\"example.test\"," \
+    "\"token\":\"" token "\",\"url\":\"" BASE "/chal/1\"}"
 
 /* A job that has its key and order on disk, and this keeper's order.json. */
 static void
@@ -195,15 +195,15 @@ too_many_proofs_are_refused(void **state)
     begin(scene);
     for (int i = 0; i < PROOFS_MAX; i++) {
         snprintf(token, sizeof(token), "token-%d", i);
-        assert_true(pending_add_proof(&scene->job, "example.test", token,
-            BASE "/chal", &err));
+        assert_true(pending_add_proof(&scene->job, ACME_HTTP_01,
+            "example.test", token, BASE "/chal", &err));
     }
-    assert_false(pending_add_proof(&scene->job, "example.test", "more",
-        BASE "/chal", &err));
+    assert_false(pending_add_proof(&scene->job, ACME_HTTP_01,
+            "example.test", "more", BASE "/chal", &err));
     assert_int_equal(err.verdict, ACME_PEER_BROKE);
     /* one that is there already is replaced all the same */
-    assert_true(pending_add_proof(&scene->job, "example.test", "token-7",
-        BASE "/other", &err));
+    assert_true(pending_add_proof(&scene->job, ACME_HTTP_01,
+            "example.test", "token-7", BASE "/other", &err));
     assert_int_equal(scene->job.proof_count, PROOFS_MAX);
     assert_string_equal(scene->job.proofs[7].challenge_url, BASE "/other");
 }
@@ -219,8 +219,8 @@ two_hundred_proofs_come_back_and_are_taken_off(void **state)
     begin(scene);
     for (int i = 0; i < PROOFS_MAX; i++) {
         snprintf(token, sizeof(token), "token-%d", i);
-        assert_true(pending_add_proof(&scene->job, "example.test", token,
-            BASE "/chal", &err));
+        assert_true(pending_add_proof(&scene->job, ACME_HTTP_01,
+            "example.test", token, BASE "/chal", &err));
     }
     assert_true(pending_save_order(&scene->job, &scene->keeper, &err));
     pending_forget(&scene->job);

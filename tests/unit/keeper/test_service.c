@@ -20,7 +20,7 @@ put_in_service(struct scene *scene, const char *ca_url, const char *meta)
     struct acme_buffer json = ACME_BUFFER(4096);
     struct acme_settings_ca ca = { .url = (char *) ca_url };
     struct account account = { .ca = &ca };
-    struct job job = { .account = &account };
+    struct job job = { .account = &account, .cert = &scene->cert };
     struct acme_error err;
     unsigned number;
 
@@ -116,6 +116,25 @@ another_ca_makes_it_due(void **state)
     assert_true(logged(scene, "acme_ca is now ca.test"));
 }
 
+static void
+another_profile_makes_it_due(void **state)
+{
+    struct scene *scene = *state;
+
+    put_in_service(scene, BASE "/dir", NULL);
+    scene->cert.profile = (char *) "shortlived";
+    assert_false(is_current(scene));
+    assert_true(scene->job.served);
+    assert_true(logged(scene, "acme_profile is now shortlived"));
+    put_in_service(scene, BASE "/dir", "{\"ca\":\"" BASE "/dir\","
+        "\"profile\":\"shortlived\",\"proven_by\":\"tls-alpn-01\"}");
+    assert_true(is_current(scene));
+    assert_int_equal(scene->job.proven_by, ACME_TLS_ALPN_01);
+    scene->cert.profile = NULL;
+    assert_false(is_current(scene));
+    assert_true(logged(scene, "acme_profile is now the CA's default"));
+}
+
 static const char *const metas[] = {
     "", "garbage", "[]", "{}", "{\"ca\":7,\"obtained\":7}",
     "{\"obtained\":\"yesterday\"}", "{\"ca\":\"a\\nb\"}",
@@ -189,6 +208,7 @@ main(void)
         TEST(a_name_that_was_added_makes_it_due_and_it_goes_on_serving),
         TEST(another_key_type_makes_it_due),
         TEST(another_ca_makes_it_due),
+        TEST(another_profile_makes_it_due),
         TEST(without_a_readable_meta_it_is_taken_as_ours),
         TEST(a_damaged_pair_counts_as_none),
         TEST(meta_says_where_and_when_it_came_from),

@@ -17,16 +17,16 @@ static const struct {
     bool deserved;
 } rows[] = {
     { "pending", { .status = ACME_AUTHORIZATION_PENDING }, false },
-    { "pending with a pending challenge", { .offered = true,
-        .status = ACME_AUTHORIZATION_PENDING,
-        .challenge = ACME_CHALLENGE_PENDING }, false },
-    { "pending with a failed challenge", { .offered = true,
-        .status = ACME_AUTHORIZATION_PENDING,
-        .challenge = ACME_CHALLENGE_INVALID }, true },
+    { "pending with a pending challenge", {
+        .status = ACME_AUTHORIZATION_PENDING, .challenges[ACME_HTTP_01] = {
+        .offered = true, .status = ACME_CHALLENGE_PENDING } }, false },
+    { "pending with a failed challenge", {
+        .status = ACME_AUTHORIZATION_PENDING, .challenges[ACME_TLS_ALPN_01]
+        = { .offered = true, .status = ACME_CHALLENGE_INVALID } }, true },
     { "valid", { .status = ACME_AUTHORIZATION_VALID }, false },
-    { "valid in spite of a failed challenge", { .offered = true,
-        .status = ACME_AUTHORIZATION_VALID,
-        .challenge = ACME_CHALLENGE_INVALID }, false },
+    { "valid in spite of a failed challenge", {
+        .status = ACME_AUTHORIZATION_VALID, .challenges[ACME_HTTP_01] = {
+        .offered = true, .status = ACME_CHALLENGE_INVALID } }, false },
     { "invalid", { .status = ACME_AUTHORIZATION_INVALID }, true },
     { "deactivated", { .status = ACME_AUTHORIZATION_DEACTIVATED }, true },
     { "expired", { .status = ACME_AUTHORIZATION_EXPIRED }, true },
@@ -56,6 +56,7 @@ add(struct acme_blame *blame, const char *name, const char *words)
         acme_fail(&authorization.problem, ACME_RETRY, "%s", words);
         strcpy(authorization.problem.problem, "dns");
         authorization.has_problem = true;
+        authorization.problem_type = ACME_TLS_ALPN_01;
     }
     acme_blame_add(blame, &authorization);
 }
@@ -75,6 +76,7 @@ the_first_words_count_and_all_are_named(void **state)
     assert_string_equal(err.name, "a.test");
     assert_string_equal(err.problem, "dns");
     assert_int_equal(err.verdict, ACME_RETRY);
+    assert_int_equal(blame.type, ACME_TLS_ALPN_01);
 }
 
 static void

@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "protocol/chain.h"
 #include "protocol/order.h"
 
 #define CA "https://ca.test"
@@ -38,7 +39,7 @@ struct talk {
 };
 
 static struct talk *
-begin(const char *const *wanted, size_t count, const char *url)
+begin_request(const struct acme_order_request *request)
 {
     struct talk *talk = calloc(1, sizeof(*talk));
     struct acme_reply reply = { .status = 200, .failure = "" };
@@ -48,9 +49,18 @@ begin(const char *const *wanted, size_t count, const char *url)
     talk->session = acme_session_new(CA "/dir", CA "/acct/1");
     assert_true(acme_session_reply(talk->session, talk->now_ms, &reply,
         &talk->err));
-    talk->order = acme_order_new(talk->session, wanted, count, url);
+    talk->order = acme_order_new(talk->session, request);
     assert_non_null(talk->order);
     return talk;
+}
+
+static struct talk *
+begin(const char *const *wanted, size_t count, const char *url)
+{
+    struct acme_order_request request = { .names = wanted,
+        .name_count = count, .wish = { { ACME_HTTP_01 }, 1 }, .url = url };
+
+    return begin_request(&request);
 }
 
 static struct talk *
@@ -150,6 +160,19 @@ expect_install(struct talk *talk)
     next(talk);
     assert_int_equal(talk->need.type, ACME_NEED_INSTALL);
     assert_true(acme_bytes_equal(talk->need.chain, acme_bytes_of(PEM)));
+}
+
+/* The authorization is deactivated; after the last one the order fails. */
+static void
+expect_deactivation(struct talk *talk, unsigned n, bool last)
+{
+    struct acme_reply reply = { .status = 200, .failure = "" };
+    char url[64];
+
+    snprintf(url, sizeof(url), CA "/authz/%u", n);
+    expect_send(talk, ACME_KIND_DEACTIVATE, url);
+    assert_int_equal(acme_order_reply(talk->order, talk->now_ms, &reply,
+        &talk->err), !last);
 }
 
 /* The order has failed, and stays so. */
@@ -508,7 +531,7 @@ a_huge_retry_after_is_cut_to_one_last_poll(void **state)
         expect_get(talk, CA "/order/1");
         talk->reply.headers.retry_at = huge[i];
         assert_false(give(talk, order_json(talk, "processing", "")));
-        expect_failure(talk, ACME_RETRY, "",
+        expect_failure(talk, ACME_RETRY, "orderProcessing",
             "still processing after 15 minutes");
         assert_true(talk->err.retry_at == huge[i]);
         end(talk);
@@ -516,13 +539,12 @@ a_huge_retry_after_is_cut_to_one_last_poll(void **state)
 }
 
 static void
-an_order_that_stays_pending_is_given_up_after_15_minutes(void **state)
+expect_patience(const char *challenge, const char *problem)
 {
     struct talk *talk = begin_awaiting_verdict();
     int64_t start = talk->now_ms;
     unsigned requests = 0;
 
-    (void) state;
     for (;;) {
         const char *json;
 
@@ -537,13 +559,28 @@ an_order_that_stays_pending_is_given_up_after_15_minutes(void **state)
         requests++;
         json = strcmp(talk->need.url, CA "/order/1") == 0
             ? order_json(talk, "pending", "")
-            : authz_json(talk, 1, "pending", "processing", "");
+            : authz_json(talk, 1, "pending", challenge, "");
         give(talk, json);
     }
-    expect_failure(talk, ACME_RETRY, "", "still pending after 15 minutes");
+    expect_failure(talk, ACME_RETRY, problem,
+        "still pending after 15 minutes");
     assert_int_equal(talk->now_ms - start, 15 * MINUTE);
     assert_in_range(requests, 80, 120);
     end(talk);
+}
+
+static void
+an_order_that_stays_pending_is_given_up_after_15_minutes(void **state)
+{
+    (void) state;
+    expect_patience("pending", "");
+}
+
+static void
+one_whose_challenge_is_processing_is_to_be_resumed(void **state)
+{
+    (void) state;
+    expect_patience("processing", "orderProcessing");
 }
 
 static void
@@ -593,7 +630,7 @@ an_authorization_that_became_valid_is_progress(void **state)
             give(talk, authz_json(talk, 1, "pending", "processing", ""));
         }
     }
-    expect_failure(talk, ACME_RETRY, "", "still pending");
+    expect_failure(talk, ACME_RETRY, "orderProcessing", "still pending");
     assert_true(talk->now_ms - start > 20 * MINUTE);
     end(talk);
 }
@@ -659,8 +696,11 @@ a_pending_order_with_a_failed_authorization_is_noticed(void **state)
     expect_get(talk, CA "/authz/1");
     give_authz(talk, 1, "valid", "valid");
     expect_get(talk, CA "/authz/2");
-    assert_false(give(talk, authz_json(talk, 2, "pending", "invalid",
+    assert_true(give(talk, authz_json(talk, 2, "pending", "invalid",
         WORDS("connection", "refused"))));
+    expect_deactivation(talk, 2, true);
+    expect_failure(talk, ACME_RETRY, "connection", "refused");
+    assert_int_equal(acme_order_failed_challenge(talk->order), ACME_HTTP_01);
     assert_string_equal(talk->err.name, "b.test");
     assert_true(talk->now_ms - start < 10 * 1000);
     end(talk);
@@ -845,29 +885,88 @@ a_resumed_order_of_a_foreign_origin_is_gone(void **state)
 }
 
 /* It had its time before. But a CA that says when it will be ready is heard. */
+/* Polls until the order fails; how long that took. */
+static int64_t
+wait_in_vain(struct talk *talk, const char *status, const char *more,
+    int64_t retry_at)
+{
+    int64_t start = talk->now_ms;
+
+    while (acme_order_next(talk->order, talk->now_ms, &talk->need,
+        &talk->err)) {
+        if (talk->need.type == ACME_NEED_SLEEP) {
+            talk->now_ms = talk->need.wake_at_ms;
+        } else if (strcmp(talk->need.url, CA "/order/1") == 0) {
+            talk->reply.headers.retry_at = retry_at;
+            give(talk, order_json(talk, status, more));
+        } else {
+            give(talk, authz_json(talk, 1, "pending", "pending", ""));
+        }
+    }
+    return talk->now_ms - start;
+}
+
+static struct talk *
+begin_resumed_pending(void)
+{
+    struct talk *talk = begin_resumed();
+
+    expect_get(talk, CA "/order/1");
+    give_order(talk, "pending");
+    prove(talk, 1);
+    prove(talk, 2);
+    return talk;
+}
+
 static void
 a_resumed_order_that_makes_no_progress_is_gone(void **state)
 {
-    (void) state;
-    for (int named = 0; named < 2; named++) {
-        struct talk *talk = begin_resumed();
-        int64_t end_ms = talk->now_ms + 15 * MINUTE;
+    struct talk *talk = begin_resumed_pending();
 
-        expect_get(talk, CA "/order/1");
-        give_order(talk, "processing");
-        while (talk->now_ms < end_ms) {
-            expect_poll(talk);
-            if (named) {
-                talk->reply.headers.retry_at = end_ms / 1000 + 3600;
-            }
-            if (!give(talk, order_json(talk, "processing", ""))) {
-                break;
-            }
-        }
-        expect_failure(talk, named ? ACME_RETRY : ACME_REFUSED,
-            named ? "" : "orderGone", "still processing after 15 minutes");
-        end(talk);
-    }
+    (void) state;
+    assert_int_equal(wait_in_vain(talk, "pending", "", 0), 15 * MINUTE);
+    expect_failure(talk, ACME_REFUSED, "orderGone",
+        "still pending after 15 minutes");
+    end(talk);
+}
+
+static void
+unless_the_ca_says_when_to_come_back(void **state)
+{
+    struct talk *talk = begin_resumed_pending();
+
+    (void) state;
+    wait_in_vain(talk, "pending", "", talk->now_ms / 1000 + 3600);
+    expect_failure(talk, ACME_RETRY, "", "still pending after 15 minutes");
+    end(talk);
+}
+
+static void
+an_order_left_processing_is_looked_at_for_a_minute(void **state)
+{
+    struct talk *talk = begin_resumed();
+
+    (void) state;
+    expect_get(talk, CA "/order/1");
+    give_order(talk, "processing");
+    assert_int_equal(wait_in_vain(talk, "processing", "", 0), MINUTE);
+    expect_failure(talk, ACME_RETRY, "orderProcessing",
+        "still processing after 1 minute");
+    end(talk);
+}
+
+static void
+one_in_processing_that_has_expired_is_gone(void **state)
+{
+    struct talk *talk = begin_resumed();
+
+    (void) state;
+    expect_get(talk, CA "/order/1");
+    give_order(talk, "processing");
+    wait_in_vain(talk, "processing",
+        ",\"expires\":\"2027-01-15T08:00:01Z\"", 0);
+    expect_failure(talk, ACME_REFUSED, "orderGone", "still processing");
+    end(talk);
 }
 
 static const struct {
@@ -938,7 +1037,8 @@ a_resumed_pending_order_that_failed_before_is_gone(void **state)
     assert_true(give(talk, authz_json(talk, 1, "invalid", "invalid",
         WORDS("connection", "refused"))));
     expect_get(talk, CA "/authz/2");
-    assert_false(give(talk, authz_json(talk, 2, "pending", "pending", "")));
+    assert_true(give(talk, authz_json(talk, 2, "pending", "pending", "")));
+    expect_deactivation(talk, 2, true);
     expect_failure(talk, ACME_REFUSED, "orderGone", "refused");
     assert_string_equal(talk->err.name, "a.test");
     end(talk);
@@ -1075,7 +1175,14 @@ an_extra_authorization_that_is_pending_fails_clearly(void **state)
     give_new_order(talk, order_json(talk, "pending", ""));
     prove(talk, 1);
     expect_get(talk, CA "/authz/2");
-    assert_false(give(talk, authz_json(talk, 2, "pending", "pending", "")));
+    assert_true(give(talk, authz_json(talk, 2, "pending", "pending", "")));
+    /* what else is pending is found by a look at all of them */
+    expect_get(talk, CA "/authz/1");
+    give_authz(talk, 1, "pending", "processing");
+    expect_get(talk, CA "/authz/2");
+    give_authz(talk, 2, "pending", "pending");
+    expect_deactivation(talk, 1, false);
+    expect_deactivation(talk, 2, true);
     expect_failure(talk, ACME_REFUSED, "", "b.test, which is no name");
     assert_string_equal(talk->err.name, "b.test");
     end(talk);
@@ -1245,7 +1352,12 @@ bad_authorizations_are_refused(void **state)
         struct talk *talk = begin_new();
 
         give_new_order(talk, order_json(talk, "pending", ""));
-        if (give(talk, bad_authorizations[i].body)) {
+        for (unsigned n = 0; n < 5; n++) {
+            /* it may be looked at again, and be deactivated */
+            give(talk, bad_authorizations[i].body);
+        }
+        if (acme_order_next(talk->order, talk->now_ms, &talk->need,
+            &talk->err)) {
             fail_msg("%s was taken", bad_authorizations[i].what);
         }
         expect_failure(talk, talk->err.verdict, "",
@@ -1341,6 +1453,7 @@ main(void)
         cmocka_unit_test(a_huge_retry_after_is_cut_to_one_last_poll),
         cmocka_unit_test(
             an_order_that_stays_pending_is_given_up_after_15_minutes),
+        cmocka_unit_test(one_whose_challenge_is_processing_is_to_be_resumed),
         cmocka_unit_test(a_ca_that_goes_back_and_forth_is_given_up_too),
         cmocka_unit_test(an_authorization_that_became_valid_is_progress),
         cmocka_unit_test(an_invalid_order_is_explained_by_its_authorizations),
@@ -1360,6 +1473,9 @@ main(void)
         cmocka_unit_test(a_resumed_order_for_other_names_is_gone),
         cmocka_unit_test(a_resumed_order_of_a_foreign_origin_is_gone),
         cmocka_unit_test(a_resumed_order_that_makes_no_progress_is_gone),
+        cmocka_unit_test(unless_the_ca_says_when_to_come_back),
+        cmocka_unit_test(an_order_left_processing_is_looked_at_for_a_minute),
+        cmocka_unit_test(one_in_processing_that_has_expired_is_gone),
         cmocka_unit_test(failures_on_resume),
         cmocka_unit_test(a_refused_new_order_is_not_gone),
         cmocka_unit_test(a_resumed_pending_order_that_failed_before_is_gone),

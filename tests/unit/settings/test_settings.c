@@ -627,6 +627,44 @@ trust_files_must_hold_a_certificate(void **state)
     assert_false(check("on", D(CA_CERTIFICATE), "/dev/null", &err));
 }
 
+static void
+how_a_certificate_is_ordered_is_inherited(void **state)
+{
+    struct acme_scope *global = scope_of(D(CHALLENGE), "tls-alpn-01", NULL);
+    struct acme_settings *settings = settings_of(global);
+    const char *const names[NAMES_MAX] = { "a.test" };
+    const struct acme_settings_cert *cert;
+    struct warnings warnings = { 0 };
+    struct acme_scope *server = scope_of(D(DOMAIN), NULL, NULL);
+    struct acme_error err;
+    size_t index;
+
+    (void) state;
+    cert = add_bare(settings, "b.test", NULL);
+    assert_int_equal(cert->challenge_count, 2);
+    assert_int_equal(cert->challenges[0], ACME_HTTP_01);
+    assert_null(cert->profile);
+    assert_null(cert->chain);
+
+    set(global, D(PREFERRED_CHAIN), "Root X", NULL);
+    set(server, D(PROFILE), "shortlived", "require");
+    assert_true(add(settings, global, server, names, &warnings, &index, &err));
+    cert = &settings->certs[index];
+    assert_int_equal(cert->challenge_count, 1);
+    assert_int_equal(cert->challenges[0], ACME_TLS_ALPN_01);
+    assert_string_equal(cert->profile, "shortlived");
+    assert_true(cert->profile_required);
+    assert_string_equal(cert->chain, "Root X");
+
+    server = scope_of(D(DOMAIN), NULL, NULL);
+    assert_false(add(settings, global, server, names, &warnings, &index,
+        &err));
+    assert_non_null(strstr(err.text, "acme_profile differs from that of "
+        "another server with the same names, in f:1"));
+    acme_settings_free(settings);
+    acme_scope_free(global);
+}
+
 int
 main(void)
 {
@@ -653,6 +691,7 @@ main(void)
         cmocka_unit_test(the_helper_must_be_an_executable_file),
         cmocka_unit_test(the_user_must_exist_and_not_be_root),
         cmocka_unit_test(trust_files_must_hold_a_certificate),
+        cmocka_unit_test(how_a_certificate_is_ordered_is_inherited),
     };
 
     return cmocka_run_group_tests(tests, make_folder, remove_folder);

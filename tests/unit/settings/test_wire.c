@@ -11,7 +11,7 @@
 
 #include "settings/settings.h"
 
-#define VERSION "acme-settings 3"
+#define VERSION "acme-settings 4"
 #define WIRE_MAX (1024 * 1024)
 
 static char *first_names[] = { "a.test", "www.a.test", "2001:db8::1" };
@@ -25,8 +25,13 @@ static struct acme_settings_ca cas[] = {
 };
 
 static struct acme_settings_cert certs[] = {
-    { first_names, 3, ACME_KEY_ECDSA_384, 1, "a.test", NULL },
-    { second_names, 1, ACME_KEY_RSA_4096, 0, "b.test-2", NULL },
+    { .names = first_names, .name_count = 3, .key_type = ACME_KEY_ECDSA_384,
+        .ca = 1, .folder = "a.test", .challenges = { ACME_TLS_ALPN_01,
+        ACME_HTTP_01 }, .challenge_count = 2, .profile = "shortlived",
+        .profile_required = true, .chain = "ISRG Root X1" },
+    { .names = second_names, .name_count = 1, .key_type = ACME_KEY_RSA_4096,
+        .folder = "b.test-2", .challenges = { ACME_HTTP_01 },
+        .challenge_count = 1 },
 };
 
 static const struct acme_settings full = {
@@ -78,6 +83,11 @@ same_cert(const struct acme_settings_cert *a,
         assert_string_equal(a->names[i], b->names[i]);
     }
     assert_int_equal(a->key_type, b->key_type);
+    assert_int_equal(a->challenge_count, b->challenge_count);
+    assert_memory_equal(a->challenges, b->challenges, sizeof(a->challenges));
+    same_text(a->profile, b->profile);
+    assert_int_equal(a->profile_required, b->profile_required);
+    same_text(a->chain, b->chain);
     assert_int_equal(a->ca, b->ca);
     same_text(a->folder, b->folder);
 }
@@ -218,7 +228,7 @@ another_version_is_refused_and_named(void **state)
 {
     static const char *const versions[] = { "", "acme-settings",
         "acme-settings 0", "acme-settings 1", "acme-settings 10",
-        "Acme-settings 3", " acme-settings 3" };
+        "Acme-settings 3", " acme-settings 4" };
     struct acme_buffer wire = ACME_BUFFER(WIRE_MAX);
 
     (void) state;
@@ -244,14 +254,15 @@ another_version_is_refused_and_named(void **state)
 static const char *const fields[] = { VERSION, "1", "1", "mailto:a@b.test",
     "/state", "user", "/helper", "80", "443", "1", "10", "", "0", "", "0", "6",
     "1", "0", "1", "ca", "https://ca.test/", "", "kid", "/eab", "HS256", "1",
-    "1", "a.test", "ecdsa:256", "0", "a.test" };
+    "1", "a.test", "ecdsa:256", "0", "a.test", "1", "http-01", "", "0", "" };
 
 enum {
     TERMS = 1, CONTACTS, CONTACT, STATE_PATH, USER, HELPER, PORT_HTTP,
     PORT_HTTPS, RELOAD, DELAY, SERVER, DIALECT, LOG_PATH, LOG_ID, LOG_LEVEL,
     RELOAD_SIGNAL, CHECK_FIRST, CAS, CA_NAME, CA_URL, TRUST, EAB_KID, EAB_FILE,
     EAB_ALGORITHM, CERTS, NAMES,
-    NAME, KEY, CA, FOLDER, FIELDS
+    NAME, KEY, CA, FOLDER, CHALLENGES, CHALLENGE, PROFILE, PROFILE_REQUIRED,
+    CHAIN, FIELDS
 };
 
 /* Are the least settings taken with another text in this place? */
@@ -287,6 +298,10 @@ static const struct {
     { "a hexadecimal number", TERMS, "0x1" },
     { "a number too long", TERMS, "00000000001" },
     { "eleven contacts", CONTACTS, "11" },
+    { "no challenges", CHALLENGES, "0" },
+    { "three challenges", CHALLENGES, "3" },
+    { "an unknown challenge", CHALLENGE, "http-02" },
+    { "a profile that is half required", PROFILE_REQUIRED, "2" },
     { "a contact too few", CONTACTS, "2" },
     { "a contact too many", CONTACTS, "0" },
     { "no state path", STATE_PATH, "" },
