@@ -5,6 +5,8 @@
 
 #include "base/error.h"
 #include "base/log.h"
+#include "crypto/alpn_show.h"
+#include "format/client_hello.h"
 #include "page/page.h"
 #include "serve/serve.h"
 #include "serve/spawn.h"

@@ -33,6 +33,18 @@ acme_serve_http01(const struct acme_page *page, const char *path,
     return acme_page_find(page, token, body, body_len);
 }
 
+bool
+acme_serve_alpn01(const struct acme_page *page,
+    const struct acme_hello *hello, struct acme_page_alpn *pair)
+{
+    char text[ACME_SERVER_NAME_MAX + 1];
+    struct acme_bytes name = { (const uint8_t *) text, 0 };
+
+    return acme_page_has_alpn(page) && acme_hello_is_challenge(hello)
+        && acme_hello_name(hello, text, &name.len)
+        && acme_page_find_alpn(page, name, pair);
+}
+
 /* ---- the live pair, or a placeholder */
 
 static bool

@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "base/error.h"
+#include "format/client_hello.h"
 #include "page/page.h"
 #include "settings/settings.h"
 
@@ -22,6 +23,13 @@
  */
 bool acme_serve_http01(const struct acme_page *page, const char *path,
     size_t path_len, char *body, size_t *body_len);
+
+/*
+ * tls-alpn-01 (RFC 8737 3): is this the hello of a CA, for a challenge that is
+ * pending now? Then acme_alpn_show() shows it the pair.
+ */
+bool acme_serve_alpn01(const struct acme_page *page,
+    const struct acme_hello *hello, struct acme_page_alpn *pair);
 
 /* What a server hands to its TLS layer. Free with acme_serve_cert_free. */
 struct acme_serve_cert {

@@ -137,6 +137,56 @@ a_huge_path_and_no_page_are_not_ours(void **state)
     acme_page_unmap(page);
 }
 
+/* ---- hellos */
+
+#define ACME_ALPN "\0\x0b\x0a" "acme-tls/1"
+
+static const struct {
+    const char *what;
+    struct acme_hello hello;
+    bool found;
+} hellos[] = {
+#define B(literal) { (const uint8_t *) (literal), sizeof(literal) - 1 }
+    { "the CA's", { B("\0\x09\0\0\x06" "a.test"), B(ACME_ALPN) }, true },
+    { "the CA's, shouting", { B("\0\x09\0\0\x06" "A.TEST"),
+        B(ACME_ALPN) }, true },
+    { "for another name", { B("\0\x09\0\0\x06" "b.test"), B(ACME_ALPN) },
+        false },
+    { "without a name", { { NULL, 0 }, B(ACME_ALPN) }, false },
+    { "a browser's", { B("\0\x09\0\0\x06" "a.test"), B("\0\x03\x02h2") },
+        false },
+    { "one that offers more", { B("\0\x09\0\0\x06" "a.test"),
+        B("\0\x0e\x0a" "acme-tls/1\x02h2") }, false },
+    { "without protocols", { B("\0\x09\0\0\x06" "a.test"), { NULL, 0 } },
+        false },
+#undef B
+};
+
+static void
+only_the_hello_of_a_ca_finds_a_pair(void **state)
+{
+    struct acme_page_alpn pair = { 3, 4, "crt", "key4" }, found;
+    struct acme_page *page = map_page();
+    struct acme_error err;
+
+    (void) state;
+    assert_false(acme_serve_alpn01(NULL, &hellos[0].hello, &found));
+    assert_false(acme_serve_alpn01(page, &hellos[0].hello, &found));
+    assert_true(acme_page_publish_alpn(page, acme_bytes_of("a.test"),
+        acme_bytes_of(TOKEN), &pair, &err));
+    for (size_t i = 0; i < sizeof(hellos) / sizeof(hellos[0]); i++) {
+        if (acme_serve_alpn01(page, &hellos[i].hello, &found)
+            != hellos[i].found) {
+            fail_msg("%s", hellos[i].what);
+        }
+    }
+    assert_int_equal(found.cert_len, 3);
+    assert_int_equal(found.key_len, 4);
+    assert_memory_equal(found.cert, "crt", 3);
+    assert_memory_equal(found.key, "key4", 4);
+    acme_page_unmap(page);
+}
+
 /* ---- certificates */
 
 struct scene {
@@ -369,6 +419,7 @@ main(void)
         cmocka_unit_test(only_the_very_path_is_answered),
         cmocka_unit_test(a_path_ends_where_its_length_says),
         cmocka_unit_test(a_huge_path_and_no_page_are_not_ours),
+        cmocka_unit_test(only_the_hello_of_a_ca_finds_a_pair),
         TEST(without_a_certificate_a_placeholder_is_served_silently),
         TEST(the_newest_generation_is_served_by_its_own_path),
         TEST(an_expired_certificate_is_still_served),
