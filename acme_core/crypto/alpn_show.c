@@ -68,6 +68,9 @@ acme_alpn_show(struct ssl_st *ssl, struct acme_bytes cert_der,
     bool ok = ctx != NULL && SSL_set_SSL_CTX(ssl, ctx) == ctx;
 
     if (ok) {
+        SSL_clear_options(ssl, SSL_OP_NO_TLSv1_2 | SSL_OP_NO_TLSv1_3);
+        SSL_set_min_proto_version(ssl, TLS1_2_VERSION);
+        SSL_set_max_proto_version(ssl, 0);
         SSL_set_verify(ssl, SSL_VERIFY_NONE, NULL);
         SSL_set_options(ssl, SSL_OP_NO_TICKET | SSL_OP_NO_RENEGOTIATION);
         SSL_set_num_tickets(ssl, 0);
@@ -79,4 +82,28 @@ acme_alpn_show(struct ssl_st *ssl, struct acme_bytes cert_der,
     }
     SSL_CTX_free(ctx);
     return ok;
+}
+
+/* ---- the first message */
+
+static void
+see_message(int is_ours, int version, int type, const void *at, size_t len,
+    SSL *ssl, void *arg)
+{
+    struct acme_bytes message = { at, len };
+    struct acme_alpn_watch *watch = arg;
+
+    (void) version;
+    if (!is_ours && type == SSL3_RT_HANDSHAKE && len > 0
+        && message.at[0] == SSL3_MT_CLIENT_HELLO) {
+        SSL_set_msg_callback(ssl, NULL);
+        watch->hello(watch->ctx, ssl, message);
+    }
+}
+
+void
+acme_alpn_watch(struct ssl_st *ssl, struct acme_alpn_watch *watch)
+{
+    SSL_set_msg_callback(ssl, see_message);
+    SSL_set_msg_callback_arg(ssl, watch);
 }

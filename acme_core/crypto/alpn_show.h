@@ -14,8 +14,8 @@
 struct ssl_st;   /* OpenSSL's SSL, so that only crypto/ includes its headers */
 
 /*
- * From here on the connection has nothing of its server's settings but the
- * versions of TLS: this certificate and key (DER) whatever the server has, no
+ * From here on the connection has nothing of its server's settings: this
+ * certificate and key (DER) whatever the server has, TLS 1.2 or 1.3, no
  * certificate asked of the client, "acme-tls/1" or no connection, and no
  * session to be resumed. To be called when the ClientHello has arrived and
  * before OpenSSL acts on it: from a client hello or a message callback.
@@ -24,5 +24,18 @@ struct ssl_st;   /* OpenSSL's SSL, so that only crypto/ includes its headers */
  */
 bool acme_alpn_show(struct ssl_st *ssl, struct acme_bytes cert_der,
     struct acme_bytes key_der, struct acme_error *err);
+
+/* For whom the first message of a client is, before OpenSSL acts on it. */
+struct acme_alpn_watch {
+    void (*hello)(void *ctx, struct ssl_st *ssl, struct acme_bytes message);
+    void *ctx;
+};
+
+/*
+ * For a server that keeps OpenSSL's client hello callback for itself: this
+ * connection's first message is shown to `watch`, which is borrowed until
+ * then.
+ */
+void acme_alpn_watch(struct ssl_st *ssl, struct acme_alpn_watch *watch);
 
 #endif

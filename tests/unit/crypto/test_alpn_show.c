@@ -17,6 +17,7 @@
 #include "crypto/alpn_cert.h"
 #include "crypto/alpn_show.h"
 #include "crypto/key.h"
+#include "format/client_hello.h"
 
 #define ACME_OFFER "\x0a" "acme-tls/1"
 
@@ -31,6 +32,10 @@ struct scene {
     bool show;                       /* the hello's answer */
     bool asked_for_name;             /* the site's own callback was called */
     bool broken;                     /* the pair is no pair */
+    enum way way;
+    struct acme_alpn_watch watch;
+    int hellos;                      /* messages that were seen */
+    bool offered;                    /* the last one is a CA's */
 };
 
 /* ---- the server */
@@ -59,14 +64,15 @@ on_hello(SSL *ssl, int *alert, void *arg)
 }
 
 static void
-on_message(int write_p, int version, int type, const void *at, size_t len,
-    SSL *ssl, void *arg)
+on_message(void *ctx, SSL *ssl, struct acme_bytes message)
 {
-    (void) version;
-    if (!write_p && type == SSL3_RT_HANDSHAKE && len > 0
-        && *(const uint8_t *) at == SSL3_MT_CLIENT_HELLO) {
-        show(arg, ssl);
-    }
+    struct scene *scene = ctx;
+    struct acme_hello hello;
+
+    assert_true(acme_hello_read(message, &hello));
+    scene->hellos++;
+    scene->offered = acme_hello_is_challenge(&hello);
+    show(scene, ssl);
 }
 
 static int
@@ -90,7 +96,7 @@ refuse_all(SSL *ssl, void *arg)
 
 /* Everything that could be in the way of a CA. */
 static SSL_CTX *
-new_server(struct scene *scene, enum acme_key_type type, enum way way)
+new_server(struct scene *scene, enum acme_key_type type)
 {
     SSL_CTX *ctx = SSL_CTX_new(TLS_server_method());
     struct acme_buffer pem = ACME_BUFFER(MAX);
@@ -124,11 +130,8 @@ new_server(struct scene *scene, enum acme_key_type type, enum way way)
     if (type == ACME_KEY_RSA_2048) {
         SSL_CTX_set_cipher_list(ctx, "ECDHE-RSA-AES128-GCM-SHA256");
     }
-    if (way == HELLO) {
+    if (scene->way == HELLO) {
         SSL_CTX_set_client_hello_cb(ctx, on_hello, scene);
-    } else {
-        SSL_CTX_set_msg_callback(ctx, on_message);
-        SSL_CTX_set_msg_callback_arg(ctx, scene);
     }
     return ctx;
 }
@@ -157,6 +160,10 @@ connect_both(struct scene *scene, const char *offer, SSL **server,
 
     assert_int_equal(BIO_new_bio_pair(&a, MAX, &b, MAX), 1);
     *server = SSL_new(scene->server);
+    scene->watch = (struct acme_alpn_watch) { on_message, scene };
+    if (scene->way == MESSAGE) {
+        acme_alpn_watch(*server, &scene->watch);
+    }
     *client = SSL_new(scene->client);
     SSL_set_bio(*server, a, a);
     SSL_set_bio(*client, b, b);
@@ -177,7 +184,8 @@ begin(struct scene *scene, enum acme_key_type type, int version, enum way way)
     scene->cert.limit = scene->key.limit = MAX;
     assert_true(acme_alpn_cert_write("example.test", acme_bytes_of("t.p"),
         NOW, &scene->cert, &scene->key, &err));
-    scene->server = new_server(scene, type, way);
+    scene->way = way;
+    scene->server = new_server(scene, type);
     scene->client = SSL_CTX_new(TLS_client_method());
     SSL_CTX_set_min_proto_version(scene->client, version);
     SSL_CTX_set_max_proto_version(scene->client, version);
@@ -241,6 +249,8 @@ a_ca_sees_the_challenge_on_any_server(void **state)
             || scene.asked_for_name) {
             fail_msg("%s", servers[i].what);
         }
+        assert_int_equal(scene.hellos, servers[i].way == MESSAGE);
+        assert_int_equal(scene.offered, servers[i].way == MESSAGE);
         SSL_get0_alpn_selected(client, &protocol, &len);
         assert_int_equal(len, 10);
         assert_memory_equal(protocol, "acme-tls/1", 10);
@@ -265,7 +275,57 @@ nobody_else_is_disturbed(void **state)
         SSL_CTX_set_verify(scene.server, SSL_VERIFY_NONE, NULL);
         connect_both(&scene, "\x08http/1.1", &server, &client);
         if (!shake_hands(server, client) || is_challenge(&scene, client)
-            || !scene.asked_for_name) {
+            || !scene.asked_for_name || scene.offered) {
+            fail_msg("%s", servers[i].what);
+        }
+        SSL_free(server);
+        SSL_free(client);
+        end(&scene);
+    }
+}
+
+/* The server has no group that the client begins with: two hellos. */
+static void
+a_ca_that_is_asked_for_another_hello_sees_it_too(void **state)
+{
+    (void) state;
+    for (enum way way = HELLO; way <= MESSAGE; way++) {
+        struct scene scene = { .show = true };
+        SSL *server, *client;
+
+        begin(&scene, ACME_KEY_ECDSA_256, TLS1_3_VERSION, way);
+        assert_int_equal(SSL_CTX_set1_groups_list(scene.server, "P-384"), 1);
+        connect_both(&scene, ACME_OFFER, &server, &client);
+        assert_true(shake_hands(server, client));
+        assert_true(is_challenge(&scene, client));
+        assert_int_equal(scene.hellos, way == MESSAGE);
+        SSL_free(server);
+        SSL_free(client);
+        end(&scene);
+    }
+}
+
+/* nginx's own choice was without TLS 1.3 for long; a CA may do without 1.2. */
+static void
+a_ca_speaks_what_the_server_does_not(void **state)
+{
+    (void) state;
+    for (size_t i = 0; i < SERVERS; i++) {
+        struct scene scene = { .show = true };
+        int other = servers[i].version == TLS1_2_VERSION ? TLS1_3_VERSION
+            : TLS1_2_VERSION;
+        SSL *server, *client;
+
+        begin(&scene, servers[i].type, servers[i].version, servers[i].way);
+        if (i % 2 == 0) {
+            SSL_CTX_set_min_proto_version(scene.server, other);
+            SSL_CTX_set_max_proto_version(scene.server, other);
+        } else {
+            SSL_CTX_set_options(scene.server, other == TLS1_2_VERSION
+                ? SSL_OP_NO_TLSv1_3 : SSL_OP_NO_TLSv1_2);
+        }
+        connect_both(&scene, ACME_OFFER, &server, &client);
+        if (!shake_hands(server, client) || !is_challenge(&scene, client)) {
             fail_msg("%s", servers[i].what);
         }
         SSL_free(server);
@@ -320,6 +380,8 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_ca_sees_the_challenge_on_any_server),
         cmocka_unit_test(nobody_else_is_disturbed),
+        cmocka_unit_test(a_ca_that_is_asked_for_another_hello_sees_it_too),
+        cmocka_unit_test(a_ca_speaks_what_the_server_does_not),
         cmocka_unit_test(other_protocols_get_no_connection),
         cmocka_unit_test(what_is_no_pair_leaves_the_connection_as_it_was),
     };
