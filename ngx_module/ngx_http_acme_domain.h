@@ -43,9 +43,11 @@ ngx_int_t ngx_http_acme_domain_set_certificate(ngx_conf_t *cf,
 ngx_int_t ngx_http_acme_domain_check_certificate(ngx_conf_t *cf,
     ngx_http_core_srv_conf_t *cscf, const char *where);
 
-/* proof: answers http-01 */
+/* proof: answers http-01 and tls-alpn-01 */
 
 ngx_int_t ngx_http_acme_domain_proof_handler(ngx_http_request_t *r);
+void ngx_http_acme_domain_watch_hellos(ngx_conf_t *cf,
+    ngx_http_acme_domain_main_conf_t *amcf);
 
 /* helper: starts and keeps the helper */
 

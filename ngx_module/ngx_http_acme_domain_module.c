@@ -69,8 +69,8 @@ ngx_module_t  ngx_http_acme_domain_module = {
 
 
 /*
- * The first phase of all: before redirects, rewrites, access rules and
- * authentication, on every server and listener.
+ * http-01 in the first phase of all: before redirects, rewrites, access rules
+ * and authentication, on every server and listener.
  */
 
 static ngx_int_t
@@ -94,6 +94,9 @@ ngx_http_acme_domain_postconfiguration(ngx_conf_t *cf)
     }
 
     *h = ngx_http_acme_domain_proof_handler;
+
+    /* the ssl module has made its contexts */
+    ngx_http_acme_domain_watch_hellos(cf, amcf);
 
     return NGX_OK;
 }
