@@ -6,6 +6,7 @@
 #include "mod_acme.h"
 
 #include "ap_mpm.h"
+#include "apr_optional_hooks.h"
 #include "http_protocol.h"
 #include "http_ssl.h"
 #include "mpm_common.h"
@@ -33,6 +34,9 @@ static void register_hooks(apr_pool_t *p)
                                APR_HOOK_LAST);
     ap_hook_post_read_request(mod_acme_answer, NULL, before_ssl,
                               APR_HOOK_REALLY_FIRST);
+    APR_OPTIONAL_HOOK(ssl, pre_handshake, mod_acme_pre_handshake, NULL, NULL,
+                      APR_HOOK_MIDDLE);
+    mod_acme_register_filter();
     /* when nothing can fail any more, and other daemons were forked */
     ap_hook_post_config(mod_acme_post_config, NULL, NULL,
                         APR_HOOK_REALLY_LAST);

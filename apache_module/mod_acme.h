@@ -60,9 +60,15 @@ void mod_acme_test_certs(server_rec *s);
 const ap_directive_t *mod_acme_find(const ap_directive_t *node,
                                     const char *name);
 
-/* ---- proof: answers http-01 */
+/* ---- proof: answers http-01 and tls-alpn-01 */
 
 int mod_acme_answer(request_rec *r);
+int mod_acme_pre_handshake(conn_rec *c, struct ssl_st *ssl, int is_proxy);
+void mod_acme_register_filter(void);
+
+/* As in mod_ssl_openssl.h, which not every package of headers has. */
+typedef int ssl_HOOK_pre_handshake_t(conn_rec *c, struct ssl_st *ssl,
+                                     int is_proxy);
 
 /* ---- helper: starts and keeps the helper */
 
