@@ -98,13 +98,15 @@ sub proxy {
     return ACME::Test::Proxy->new($self, %options);
 }
 
-# A certificate that has nothing to do with ACME: NAME.pem and NAME.key.
+# A certificate that has nothing to do with ACME: NAME.pem and NAME.key. The
+# kind of its key is as openssl's -newkey has it.
 sub certificate {
-    my ($self, $name) = @_;
-    my ($status, $text) = $self->run(qw(openssl req -x509 -newkey ec -pkeyopt
-        ec_paramgen_curve:P-256 -nodes -days 30), '-subj', "/CN=$name",
-        '-addext', "subjectAltName=DNS:$name", '-keyout', $self->path("$name.key"), '-out',
-        $self->path("$name.pem"));
+    my ($self, $name, $kind) = @_;
+    my @key = $kind ? $kind : qw(ec -pkeyopt ec_paramgen_curve:P-256);
+    my ($status, $text) = $self->run(qw(openssl req -x509 -nodes -days 30),
+        '-newkey', @key, '-subj', "/CN=$name", '-addext',
+        "subjectAltName=DNS:$name", '-keyout', $self->path("$name.key"),
+        '-out', $self->path("$name.pem"));
     die "openssl req: $text" if $status != 0;
 }
 
