@@ -7,6 +7,7 @@ package ACME::Test::Pebble;
 #
 #   port     => 14000    listen there (else a port of the test)
 #   http     => 5002     where validations of http-01 go
+#   tls      => 5001     where those of tls-alpn-01 go
 #   reject   => 20       per cent of good nonces refused
 #   sleep    => 3600     up to so many seconds before a validation
 #   eab      => 1        external account binding required
@@ -26,6 +27,7 @@ sub new {
 
     $self->{port} ||= $test->port("pebble$number");
     $self->{http} ||= $test->port('http');
+    $self->{tls} ||= $test->port('https');
     $self->{management} = $test->port("pebble-management$number");
     $self->_make_certificate;
     $self->_write_configuration;
@@ -154,7 +156,7 @@ sub _write_configuration {
     "certificate": "$base.pem",
     "privateKey": "$base.key",
     "httpPort": $self->{http},
-    "tlsPort": @{[ $test->port('https') ]},
+    "tlsPort": $self->{tls},
     "ocspResponderURL": "",
     "certificateValidityPeriod": $validity,
     "domainBlocklist": [ $block ],
