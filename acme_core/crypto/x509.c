@@ -96,7 +96,7 @@ count_blocks(struct acme_bytes pem)
 
 /*
  * All certificates of the PEM text, in order; none may be malformed, and
- * there may be nothing else (RFC 8555 7.4.2): it goes to the server as it is.
+ * there may be no other PEM block (RFC 8555 7.4.2).
  */
 static STACK_OF(X509) *
 read_chain(struct acme_bytes pem, struct acme_error *err)
@@ -435,6 +435,34 @@ acme_chain_check(struct acme_bytes chain_pem, const struct acme_key *key,
 
 out:
     acme_leaf_free(&leaf);
+    free_chain(chain);
+    ERR_clear_error();
+    return ok;
+}
+
+bool
+acme_chain_tidy(struct acme_bytes chain_pem, struct acme_buffer *pem,
+    struct acme_error *err)
+{
+    STACK_OF(X509) *chain = read_chain(chain_pem, err);
+    BIO *bio = BIO_new(BIO_s_mem());
+    bool ok = chain != NULL;
+    char *text;
+    long len;
+
+    if (ok && bio == NULL) {
+        ok = acme_fail_memory(err);
+    }
+    for (int i = 0; ok && i < sk_X509_num(chain); i++) {
+        ok = PEM_write_bio_X509(bio, sk_X509_value(chain, i)) == 1
+            || acme_crypto_fail(err, "writing a chain");
+    }
+    if (ok) {
+        len = BIO_get_mem_data(bio, &text);
+        ok = acme_buffer_add(pem, text, (size_t) len)
+            || acme_fail_memory(err);
+    }
+    BIO_free(bio);
     free_chain(chain);
     ERR_clear_error();
     return ok;

@@ -69,6 +69,14 @@ bool acme_chain_issuer(struct acme_bytes chain_pem, char issuer[128],
     struct acme_error *err);
 
 /*
+ * Append the same certificates as plain PEM: one behind the other, each line
+ * ended by LF, without the comments, blank lines and CRLF that a CA may send.
+ * A chain that is plain already stays as it is.
+ */
+bool acme_chain_tidy(struct acme_bytes chain_pem, struct acme_buffer *pem,
+    struct acme_error *err);
+
+/*
  * Does the leaf of the chain belong to this private key? Dates and names are
  * not looked at: an expired pair still serves better than none.
  */

@@ -606,6 +606,7 @@ install(struct job *job, struct keeper *keeper, struct acme_bytes chain_pem,
     struct acme_buffer key_pem = ACME_BUFFER(ACME_STORE_FILE_MAX);
     struct acme_buffer entry = ACME_BUFFER(ACME_STORE_FILE_MAX);
     struct acme_buffer meta = ACME_BUFFER(ACME_STORE_FILE_MAX);
+    struct acme_buffer chain = ACME_BUFFER(ACME_STORE_FILE_MAX);
     struct acme_leaf leaf = { 0 };
     unsigned generation;
     bool ok, urgent = !job->fits || job->not_after <= keeper->now;
@@ -617,13 +618,15 @@ install(struct job *job, struct keeper *keeper, struct acme_bytes chain_pem,
         acme_while(err, "the chain that the CA delivered");
         goto out;
     }
-    ok = acme_key_write(job->key, &key_pem, err)
+    ok = acme_chain_tidy(chain_pem, &chain, err)
+        && acme_key_write(job->key, &key_pem, err)
         && ((acme_store_entry(keeper->settings, job->cert, &entry)
             && service_meta(job, &leaf, keeper->now, &meta))
             || acme_fail_memory(err))
         && acme_store_install(keeper->store, job->cert->folder,
-            acme_buffer_bytes(&entry), chain_pem, acme_buffer_bytes(&key_pem),
-            acme_buffer_bytes(&meta), keeper->now, &generation, err);
+            acme_buffer_bytes(&entry), acme_buffer_bytes(&chain),
+            acme_buffer_bytes(&key_pem), acme_buffer_bytes(&meta),
+            keeper->now, &generation, err);
     if (ok) {
         job->served = job->fits = true;
         job->not_before = leaf.not_before;
@@ -635,6 +638,7 @@ install(struct job *job, struct keeper *keeper, struct acme_bytes chain_pem,
 
 out:
     acme_leaf_free(&leaf);
+    acme_buffer_free(&chain);
     acme_buffer_free(&meta);
     acme_buffer_free(&entry);
     acme_buffer_wipe(&key_pem);

@@ -385,6 +385,75 @@ comments_and_crlf_are_no_matter(void **state)
     acme_buffer_free(&crlf);
 }
 
+/* The same certificates, whatever came before, between and behind them. */
+static void
+a_tidy_chain_is_pem_and_nothing_else(void **state)
+{
+    static const struct {
+        const char *what, *before, *between, *behind;
+        bool crlf, cut;
+    } forms[] = {
+        { "plain", "", "", "", false, false },
+        { "CRLF", "", "", "", true, false },
+        { "no last newline", "", "", "", false, true },
+        { "blank lines", "\n\n", "\n\n\n", "\n\n", false, false },
+        { "CRLF, blank lines, no last newline", "\n", "\n", "", true, true },
+        { "comments", "subject=leaf\n", "\nissuer\n", "end", false, false },
+        { "spaces", "", "  \t\n", " ", false, false },
+    };
+    struct acme_buffer wanted = ACME_BUFFER(CHAIN_MAX);
+
+    (void) state;
+    add_pem(&wanted, ca.leaf);
+    add_pem(&wanted, ca.middle);
+    for (unsigned i = 0; i < COUNT(forms); i++) {
+        struct acme_buffer pem = ACME_BUFFER(CHAIN_MAX);
+        struct acme_buffer sent = ACME_BUFFER(CHAIN_MAX);
+        struct acme_buffer tidy = ACME_BUFFER(CHAIN_MAX);
+        struct acme_error err;
+
+        assert_true(acme_buffer_add_text(&pem, forms[i].before));
+        add_pem(&pem, ca.leaf);
+        assert_true(acme_buffer_add_text(&pem, forms[i].between));
+        add_pem(&pem, ca.middle);
+        assert_true(acme_buffer_add_text(&pem, forms[i].behind));
+        pem.len -= forms[i].cut;
+        for (size_t at = 0; at < pem.len; at++) {
+            assert_true((pem.at[at] != '\n' || !forms[i].crlf
+                    || acme_buffer_add_text(&sent, "\r"))
+                && acme_buffer_add(&sent, pem.at + at, 1));
+        }
+        assert_true(acme_chain_tidy(acme_buffer_bytes(&sent), &tidy, &err));
+        assert_int_equal(ERR_peek_error(), 0);
+        if (!acme_bytes_equal(acme_buffer_bytes(&tidy),
+            acme_buffer_bytes(&wanted))) {
+            fail_msg("%s: %s", forms[i].what, acme_buffer_text(&tidy));
+        }
+        acme_buffer_free(&pem);
+        acme_buffer_free(&sent);
+        acme_buffer_free(&tidy);
+    }
+    acme_buffer_free(&wanted);
+}
+
+static void
+what_is_no_chain_or_does_not_fit_is_not_tidied(void **state)
+{
+    struct acme_buffer pem = ACME_BUFFER(CHAIN_MAX);
+    struct acme_buffer small = ACME_BUFFER(100);
+    struct acme_error err;
+
+    (void) state;
+    assert_false(acme_chain_tidy(acme_bytes_of("hello"), &pem, &err));
+    assert_int_equal(err.verdict, ACME_PEER_BROKE);
+    add_pem(&pem, ca.leaf);
+    assert_false(acme_chain_tidy(acme_buffer_bytes(&pem), &small, &err));
+    assert_int_equal(err.verdict, ACME_LOCAL);
+    assert_int_equal(small.len, 0);
+    assert_int_equal(ERR_peek_error(), 0);
+    acme_buffer_free(&pem);
+}
+
 static const struct {
     const char *what, *text;
 } no_chains[] = {
@@ -821,6 +890,8 @@ main(void)
         cmocka_unit_test(serial_numbers_have_bounds),
         cmocka_unit_test(malformed_dates_are_refused),
         cmocka_unit_test(comments_and_crlf_are_no_matter),
+        cmocka_unit_test(a_tidy_chain_is_pem_and_nothing_else),
+        cmocka_unit_test(what_is_no_chain_or_does_not_fit_is_not_tidied),
         cmocka_unit_test(what_is_no_chain_is_refused_first_and_second),
         cmocka_unit_test(a_certificate_cut_short_is_refused),
         cmocka_unit_test(ten_certificates_are_the_most),
