@@ -30,6 +30,7 @@ use ACME::Test::Server;
 use ACME::Test::Nginx;
 use ACME::Test::Httpd;
 use ACME::Test::Pebble;
+use ACME::Test::FakeCA;
 use ACME::Test::Proxy;
 
 our @EXPORT = (@Test::More::EXPORT,
@@ -80,6 +81,12 @@ sub pebble {
 
     $ca->start if !exists $options{start} || $options{start};
     return $ca;
+}
+
+# A CA that can be told to misbehave; see ACME::Test::FakeCA.
+sub fake_ca {
+    my ($self, %options) = @_;
+    return ACME::Test::FakeCA->new($self, %options)->start;
 }
 
 # The web server, or the one of a kind; see ACME::Test::Server.

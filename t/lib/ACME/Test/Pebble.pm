@@ -112,7 +112,7 @@ sub _start_dns {
         '127.0.0.1:' . $test->port('dns-management'));
 }
 
-# A root of our own and Pebble's HTTPS certificate for 127.0.0.1 below it.
+# A root of our own and an HTTPS certificate for loopback addresses below it.
 sub _make_certificate {
     my ($self) = @_;
     my $test = $self->{test};
@@ -120,7 +120,7 @@ sub _make_certificate {
     my $base = $test->path("https$self->{number}");
 
     ACME::Test::spew("$base.ext",
-        "subjectAltName=DNS:localhost,IP:127.0.0.1\n");
+        "subjectAltName=DNS:localhost,IP:127.0.0.1,IP:::1\n");
     for my $command (
         [ 'req', '-x509', @key, '-days', 30, '-subj', '/CN=Test HTTPS root',
             '-keyout', "$base.root.key", '-out', $self->trust ],
