@@ -14,7 +14,7 @@
 
 #define URN "urn:ietf:params:acme:error:"
 
-enum { DETAIL_MAX = 2000, SUBPROBLEMS_SHOWN = 5 };
+enum { DETAIL_MAX = 2000, INSTANCE_MAX = 400, SUBPROBLEMS_SHOWN = 5 };
 
 /* ---- types */
 
@@ -106,8 +106,9 @@ add_subproblem(const cJSON *item, struct acme_error *err)
     if (err->name[0] == '\0') {
         memcpy(err->name, name, sizeof(err->name));
     }
-    snprintf(err->text + len, sizeof(err->text) - len, "; %s: %s: %s", name,
-        type, detail);
+    snprintf(err->text + len, sizeof(err->text) - len, "; %s%s%s%s%s", name,
+        name[0] != '\0' ? ": " : "", type, detail[0] != '\0' ? ": " : "",
+        detail);
 }
 
 static void
@@ -126,6 +127,21 @@ add_subproblems(const cJSON *problem, struct acme_error *err)
 
 /* ---- problems */
 
+/* The page that a person must open (7.3.3). */
+static void
+add_instance(const cJSON *problem, struct acme_error *err)
+{
+    const char *url = acme_json_text(problem, "instance", INSTANCE_MAX);
+    size_t len = strlen(err->text);
+    char shown[INSTANCE_MAX + 1];
+
+    if (strcmp(err->problem, "userActionRequired") == 0 && url != NULL
+        && strncasecmp(url, "http", 4) == 0) {
+        snprintf(err->text + len, sizeof(err->text) - len, "; visit %s",
+            acme_log_escape(shown, sizeof(shown), acme_bytes_of(url)));
+    }
+}
+
 static bool
 fill(const cJSON *problem, int status, struct acme_error *err)
 {
@@ -139,6 +155,7 @@ fill(const cJSON *problem, int status, struct acme_error *err)
     memcpy(err->problem, type, sizeof(err->problem));
     err->http_status = status;
     read_identifier(problem, err->name, sizeof(err->name));
+    add_instance(problem, err);
     add_subproblems(problem, err);
     return false;
 }

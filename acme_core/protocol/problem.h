@@ -9,8 +9,9 @@
 
 /*
  * Fill err from a failed reply: no reply at all (ACME_RETRY, the transport's
- * words), a problem document (its type, detail and subproblems, escaped), or
- * whatever body came instead (the status decides). Always returns false.
+ * words), a problem document (its type, detail and subproblems, and the page
+ * to visit of userActionRequired, escaped), or whatever body came instead
+ * (the status decides). Always returns false.
  * Verdicts: ACME_RETRY for 5xx, 429, rateLimited, serverInternal, badNonce,
  * connection, dns and the other validation failures that may pass by
  * themselves; ACME_MISCONFIG for what only the operator can mend

@@ -262,6 +262,10 @@ subproblems_name_their_identifiers(void **state)
     assert_string_equal(err.name, "a.test");
     assert_string_equal(err.text,
         "compound: Errors; a.test: caa: no; b.test: dns: gone");
+    err = problem_of(400, "{\"type\":\"" URN "compound\",\"subproblems\":["
+        "{\"type\":\"" URN "caa\"},{\"type\":\"" URN "tls\","
+        "\"detail\":\"old\"}]}");
+    assert_string_equal(err.text, "compound; caa; tls: old");
 }
 
 static void
@@ -282,6 +286,37 @@ many_long_subproblems_are_cut(void **state)
     err = problem_of(400, body);
     assert_string_equal(err.problem, "compound");
     assert_in_range(strlen(err.text), 100, sizeof(err.text) - 1);
+}
+
+/* ---- the page to visit (RFC 8555 7.3.3) */
+
+#define NEW_TERMS "{\"type\":\"" URN "userActionRequired\"," \
+    "\"detail\":\"Terms have changed\""
+
+static void
+a_required_action_names_the_page_to_visit(void **state)
+{
+    static const struct { const char *body, *text; } documents[] = {
+        { NEW_TERMS ",\"instance\":\"https://ca.test/agree?t=1\"}",
+            "userActionRequired: Terms have changed; visit "
+            "https://ca.test/agree?t=1" },
+        { NEW_TERMS ",\"instance\":\"https://ca.test/\\\"\u00e4\"}",
+            "userActionRequired: Terms have changed; visit "
+            "https://ca.test/\\x22\\xc3\\xa4" },
+        { NEW_TERMS ",\"instance\":\"urn:uuid:1\"}",
+            "userActionRequired: Terms have changed" },
+        { NEW_TERMS ",\"instance\":7}",
+            "userActionRequired: Terms have changed" },
+        { "{\"type\":\"" URN "caa\",\"instance\":\"https://ca.test/log/1\"}",
+            "caa" },
+    };
+
+    (void) state;
+    for (size_t i = 0; i < sizeof(documents) / sizeof(documents[0]); i++) {
+        struct acme_error err = problem_of(403, documents[i].body);
+
+        assert_string_equal(err.text, documents[i].text);
+    }
 }
 
 /* ---- hostile documents */
@@ -378,6 +413,7 @@ main(void)
         cmocka_unit_test(retry_after_is_kept),
         cmocka_unit_test(subproblems_name_their_identifiers),
         cmocka_unit_test(many_long_subproblems_are_cut),
+        cmocka_unit_test(a_required_action_names_the_page_to_visit),
         cmocka_unit_test(hostile_documents_become_plain_text),
         cmocka_unit_test(long_texts_are_cut_and_say_so),
         cmocka_unit_test(the_error_of_an_object_has_its_own_status),
