@@ -1,0 +1,114 @@
+#!/usr/bin/perl
+
+# Tests for what CAs answer when they refuse: problem documents of all kinds,
+# pages of proxies, nothing at all, half a document. Each is told once in the
+# CA's words, with one hint, and is tried again when that makes sense.
+
+use strict;
+use warnings;
+
+use FindBin;
+use lib "$FindBin::Bin/lib";
+use ACME::Test;
+use POSIX qw(strftime);
+
+my $t = ACME::Test->new;
+my $later = strftime('%a, %d %b %Y %H:%M:%S GMT', gmtime(time + 7200));
+my %busy = (status => 429, problem => { type => 'rateLimited',
+    detail => 'too many new orders recently' });
+
+my @refusals = (
+    { name => 'rejected.test', more => 'bad.rejected.test',
+        newOrder => { status => 403, problem => {
+            type => 'rejectedIdentifier', detail => 'some are not allowed',
+            subproblems => [ { type => 'rejectedIdentifier',
+                detail => 'policy forbids it',
+                identifier => { type => 'dns', value => 'bad.rejected.test' } },
+                { type => 'caa', detail => 'and CAA too',
+                identifier => { type => 'dns', value => 'rejected.test' } } ] } },
+        says => qr/newOrder: rejectedIdentifier: some are not allowed; bad\.rejected\.test: rejectedIdentifier: policy forbids it; rejected\.test: caa: and CAA too; hint: this CA will not certify the name/ },
+    { name => 'caa.test',
+        newOrder => { status => 403, problem => { type => 'caa',
+            detail => 'CAA record for caa.test prevents issuance' } },
+        says => qr/newOrder: caa: CAA record for caa\.test prevents issuance; hint: the zone's CAA record does not allow this CA/ },
+    { name => 'action.test',
+        newOrder => { status => 403, problem => {
+            type => 'userActionRequired', detail => 'terms have changed',
+            instance => 'https://fake.test/agree?token=1' },
+            headers => ['Link: <https://fake.test/new>;rel="terms-of-service"'] },
+        says => qr{newOrder: userActionRequired: terms have changed; visit https://fake\.test/agree\?token=1; hint: the CA's terms have changed} },
+    { name => 'seconds.test', stays => 1,
+        newOrder => { %busy, headers => ['Retry-After: 7200'] },
+        says => qr/newOrder: rateLimited: too many new orders recently; hint: / },
+    { name => 'date.test', stays => 1,
+        newOrder => { %busy, headers => ["Retry-After: $later"] },
+        says => qr/newOrder: rateLimited: too many new orders recently; hint: / },
+    { name => 'unavailable.test', stays => 1,
+        newOrder => { html => 503, headers => ['Retry-After: 7200'] },
+        says => qr/newOrder: the CA answered with HTTP status 503 and no problem document; hint: the CA has trouble/ },
+    { name => 'page.test', newOrder => { html => 503 },
+        says => qr/newOrder: the CA answered with HTTP status 503 and no problem document; hint: the CA has trouble/ },
+    { name => 'nothing.test', newOrder => { status => 504 },
+        says => qr/newOrder: the CA answered with HTTP status 504 and an empty body; hint: the CA has trouble/ },
+    { name => 'denied.test', newOrder => { html => 403 },
+        says => qr/newOrder: the CA answered with HTTP status 403 and no problem document/ },
+    { name => 'half.test', newOrder => { malformed => 1 },
+        says => qr/newOrder: the CA's order: / },
+    { name => 'page-as-order.test', order => { html => 200 },
+        says => qr/validation: the CA's order: / },
+    { name => 'page-as-chain.test', certificate => { html => 200 },
+        says => qr{certificate: the CA sent \d+ bytes of "text/html" in place of a certificate chain} },
+    { name => 'odd-type.test', newOrder => { status => 400, problem => {
+            type => 'https://fake.test/errors#odd', detail => "two\nlines" } },
+        says => qr{newOrder: https://fake\.test/errors#odd: two.+lines} },
+    { name => 'mute.test', newOrder => { status => 400,
+            problem => { type => 'malformed' } },
+        says => qr/newOrder: malformed; / },
+    { name => 'expired.test',
+        authorization => { set => { status => 'expired' } }, twice => 1,
+        says => qr/expired\.test.*the CA says the authorization is expired/ },
+);
+
+my @steps = qw(newOrder order authorization certificate);
+my %plans;
+for my $refusal (@refusals) {
+    for my $step (grep { $refusal->{$_} } @steps) {
+        $plans{ $refusal->{name} }{$step} = [ ($refusal->{$step})
+            x ($refusal->{twice} ? 2 : 1) ];
+    }
+}
+my $ca = $t->fake_ca(plans => \%plans);
+my $server = $t->server(ca => $ca, sites => [ map { {
+    names => join ' ', grep { defined } @$_{qw(name more)} } } @refusals ]);
+$server->start;
+
+for my $refusal (@refusals) {
+    my $name = $refusal->{name};
+    my $line = $server->says(qr/ \Q$name\E: .*attempt 1 failed/) || '';
+
+    like($line, $refusal->{says}, "$name: the CA's words");
+    my $hints = () = $line =~ /hint: /g;
+    cmp_ok($hints, '<=', 1, "$name: one hint at most");
+    like($line, qr/\[error\] .*; a placeholder certificate is served; attempt 1 failed, the next is at \d{4}-/,
+        "$name: and what comes next");
+}
+
+# The operator asks for one more attempt, which some CAs do not want yet.
+my $before = $ca->requests;
+$server->reload;
+for my $refusal (grep { !$_->{stays} } @refusals) {
+    ok($server->issued($refusal->{name}), "$refusal->{name}: another time");
+}
+my @names = map { $_->{name} } grep { $_->{stays} } @refusals;
+for my $name (@names) {
+    is($ca->requests('newOrder', $name), 1, "$name: Retry-After is heeded");
+    cmp_ok($server->plan($name)->{next_attempt}, 'ge',
+        strftime('%Y-%m-%dT%H:%M:%SZ', gmtime(time + 5400)),
+        "$name: the next attempt is when the CA says");
+    like($server->shows($name)->{issuer}, qr/ACME placeholder/,
+        "$name: until then a placeholder");
+}
+cmp_ok($ca->requests - $before, '<', 15 * @refusals, 'no storm of requests');
+$ca->judge(@refusals - @names);
+
+$t->done;
