@@ -207,6 +207,8 @@ acme_problem_of_reply(const struct acme_reply *reply, struct acme_error *err)
 #define BAD_BINDING "the CA did not take what acme_eab names: check the " \
     "key identifier and the key; those of some CAs are good for one account " \
     "and a few days only"
+#define BROKEN_OFF "the CA, or something in between, broke the connection " \
+    "off: nothing to do here unless it goes on"
 #define DEACTIVATED "this account is deactivated: move its folder in " \
     "accounts/ away, and a new one is registered"
 
@@ -225,6 +227,8 @@ static const struct {
     { NULL, "redirects followed", NO_CA },
     { NULL, "Could not resolve host", "this machine cannot resolve the CA's "
         "name: check its resolver, and the URL in acme_ca" },
+    { NULL, "transfer closed", BROKEN_OFF },
+    { NULL, "Empty reply", BROKEN_OFF },
     { NULL, "could not be reached", "check that this machine may open HTTPS "
         "connections to the CA (firewall, proxy, SELinux: "
         "httpd_can_network_connect)" },

@@ -196,6 +196,9 @@ static const struct {
     { "resolver", "Could not resolve host: ca.test", "resolver" },
     { "refused", "Failed to connect to ca.test port 443: Connection refused",
         "firewall" },
+    { "cut short", "transfer closed with 113 bytes remaining to read",
+        "broke the connection off" },
+    { "no answer", "Empty reply from server", "broke the connection off" },
     { "no words", NULL, "firewall" },
 };
 
