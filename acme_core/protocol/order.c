@@ -63,6 +63,8 @@ struct acme_order {
     bool giving_up;           /* after a last look at the authorizations */
     bool hopeless;            /* the same, for the reason in .error */
     bool busy;                /* a challenge was processing in that look */
+    bool refused;             /* the response to the challenge at hand was: */
+    struct acme_error refusal;
 
     size_t at;                              /* authorization at hand */
     struct acme_authorization authorization;
@@ -344,6 +346,29 @@ is_refusal(const struct acme_error *err)
 static bool go_on_deactivating(struct acme_order *, size_t from,
     struct acme_error *);
 
+/*
+ * Perhaps the CA had our response before and only its answer was lost: then
+ * the authorization shows it. If not, this was the CA's last word.
+ */
+static void
+doubt_refusal(struct acme_order *order, const struct acme_error *err)
+{
+    order->refused = true;
+    order->refusal = *err;
+    enter(order, AUTHORIZE);
+}
+
+static bool
+insist_on_refusal(struct acme_order *order, struct acme_error *err)
+{
+    enter(order, RESPOND);
+    *err = order->refusal;
+    if (order->resumed && !order->responded) {
+        make_gone(err);
+    }
+    return false;
+}
+
 bool
 acme_order_failed(struct acme_order *order, struct acme_error *err)
 {
@@ -355,6 +380,10 @@ acme_order_failed(struct acme_order *order, struct acme_error *err)
         return go_on_deactivating(order, err->http_status != 0
             ? order->at + 1 : order->object.authorization_count, err)
             || keep_failure(order, err);
+    }
+    if (order->stage == RESPOND && is_refusal(err)) {
+        doubt_refusal(order, err);
+        return true;
     }
     if (order->stage == FINALIZE && !order->finalized_early
         && strcmp(err->problem, "orderNotReady") == 0) {
@@ -510,7 +539,9 @@ read_authorization(struct acme_order *order, const struct acme_reply *reply,
     struct acme_error *err)
 {
     struct acme_authorization *authorization = &order->authorization;
+    bool refused = order->refused;
 
+    order->refused = false;
     if (!acme_authorization_read(reply->body, authorization, err)) {
         return false;
     }
@@ -528,6 +559,9 @@ read_authorization(struct acme_order *order, const struct acme_reply *reply,
         order->hopeless = err->verdict == ACME_REFUSED;
         order->error = *err;
         return order->hopeless && begin_review(order, err);
+    }
+    if (refused && challenge_of(order)->status == ACME_CHALLENGE_PENDING) {
+        return insist_on_refusal(order, err);
     }
     if (!acme_session_allows(order->session, challenge_of(order)->url, err)) {
         return acme_while(err, "the challenge URL");

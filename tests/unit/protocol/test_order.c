@@ -1433,6 +1433,244 @@ a_chain_over_60_kib_is_refused(void **state)
     }
 }
 
+/* ---- every arrow of 7.1.6, beside those above */
+
+/* What is said here about a challenge is the CA's answer to our response. */
+static void
+give_refusal(struct talk *talk)
+{
+    acme_fail(&talk->err, ACME_REFUSED,
+        "malformed: the authorization must be pending");
+    strcpy(talk->err.problem, "malformed");
+    talk->err.http_status = 400;
+    assert_true(acme_order_failed(talk->order, &talk->err));
+}
+
+/* A new order that is about to respond to its first challenge. */
+static struct talk *
+begin_responding(void)
+{
+    struct talk *talk = begin_new();
+
+    give_new_order(talk, order_json(talk, "pending", ""));
+    expect_get(talk, CA "/authz/1");
+    give_authz(talk, 1, "pending", "pending");
+    expect_publish(talk, "a.test", 1);
+    expect_send(talk, ACME_KIND_RESPOND, CA "/challenge/1");
+    return talk;
+}
+
+/* Its answer was lost, and the request was sent again. */
+static void
+a_response_that_the_ca_had_before_is_no_failure(void **state)
+{
+    static const char *const status[][2] = { { "valid", "valid" },
+        { "pending", "processing" }, { "pending", "valid" } };
+
+    (void) state;
+    for (size_t i = 0; i < 3; i++) {
+        struct talk *talk = begin_responding();
+
+        give_refusal(talk);
+        expect_get(talk, CA "/authz/1");
+        give_authz(talk, 1, status[i][0], status[i][1]);
+        if (strcmp(status[i][0], "pending") == 0) {
+            expect_publish(talk, "a.test", 1);
+        }
+        prove(talk, 2);
+        expect_poll(talk);
+        give_order(talk, "ready");
+        expect_send(talk, ACME_KIND_FINALIZE, CA "/finalize/1");
+        end(talk);
+    }
+}
+
+static void
+a_refused_response_to_a_pending_challenge_is_a_failure(void **state)
+{
+    struct talk *talk = begin_responding();
+
+    (void) state;
+    give_refusal(talk);
+    expect_get(talk, CA "/authz/1");
+    assert_false(give(talk, authz_json(talk, 1, "pending", "pending", "")));
+    expect_failure(talk, ACME_REFUSED, "malformed", "must be pending");
+    assert_string_equal(acme_order_step(talk->order), "challenge");
+    end(talk);
+}
+
+static void
+a_refused_response_to_a_failed_challenge_is_explained(void **state)
+{
+    struct talk *talk = begin_responding();
+
+    (void) state;
+    give_refusal(talk);
+    expect_get(talk, CA "/authz/1");
+    assert_true(give(talk, authz_json(talk, 1, "invalid", "invalid", "")));
+    expect_get(talk, CA "/authz/1");
+    assert_true(give(talk, authz_json(talk, 1, "invalid", "invalid",
+        WORDS("dns", "no address"))));
+    expect_get(talk, CA "/authz/2");
+    assert_true(give(talk, authz_json(talk, 2, "pending", "pending", "")));
+    expect_deactivation(talk, 2, true);
+    expect_failure(talk, ACME_RETRY, "dns", "no address");
+    assert_string_equal(talk->err.name, "a.test");
+    end(talk);
+}
+
+/* Of a resumed order that got nowhere: it leads nowhere. */
+static void
+a_refused_response_of_a_resumed_order_makes_it_gone(void **state)
+{
+    struct talk *talk = begin_resumed();
+
+    (void) state;
+    expect_get(talk, CA "/order/1");
+    give_order(talk, "pending");
+    expect_get(talk, CA "/authz/1");
+    give_authz(talk, 1, "pending", "pending");
+    expect_publish(talk, "a.test", 1);
+    expect_send(talk, ACME_KIND_RESPOND, CA "/challenge/1");
+    give_refusal(talk);
+    expect_get(talk, CA "/authz/1");
+    assert_false(give(talk, authz_json(talk, 1, "pending", "pending", "")));
+    expect_failure(talk, ACME_REFUSED, "orderGone", "must be pending");
+    end(talk);
+}
+
+/* order: ready -> invalid, before and by finalize */
+static void
+a_ready_order_that_becomes_invalid_is_explained(void **state)
+{
+    struct talk *talk = begin_new();
+
+    (void) state;
+    give_new_order(talk, order_json(talk, "ready", ""));
+    expect_send(talk, ACME_KIND_FINALIZE, CA "/finalize/1");
+    assert_false(give(talk, order_json(talk, "invalid",
+        WORDS("badCSR", "weak key"))));
+    expect_failure(talk, ACME_REFUSED, "badCSR", "weak key");
+    end(talk);
+
+    talk = begin_new();
+    give_new_order(talk, order_json(talk, "ready", ""));
+    acme_fail(&talk->err, ACME_REFUSED, "weak key");
+    strcpy(talk->err.problem, "badCSR");
+    assert_false(acme_order_failed(talk->order, &talk->err));
+    expect_failure(talk, ACME_REFUSED, "badCSR", "weak key");
+    end(talk);
+}
+
+/* order: pending -> processing -> invalid, what a CA does on its own */
+static void
+an_order_may_skip_ready_and_fail_then(void **state)
+{
+    struct talk *talk = begin_awaiting_verdict();
+
+    (void) state;
+    expect_poll(talk);
+    give_order(talk, "processing");
+    expect_poll(talk);
+    assert_false(give(talk, order_json(talk, "invalid",
+        WORDS("caa", "changed meanwhile"))));
+    expect_failure(talk, ACME_RETRY, "caa", "changed meanwhile");
+    end(talk);
+}
+
+/* authorization: pending or valid -> expired, deactivated, revoked */
+static void
+an_authorization_that_ends_fails_the_order_with_its_word(void **state)
+{
+    static const char *const words[] = { "expired", "deactivated",
+        "revoked" };
+
+    (void) state;
+    for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+        struct talk *talk = begin_awaiting_verdict();
+
+        for (unsigned poll = 0; poll < 6; poll++) {
+            expect_poll(talk);
+            give_order(talk, "pending");
+        }
+        expect_get(talk, CA "/authz/1");
+        give_authz(talk, 1, "pending", "processing");
+        expect_get(talk, CA "/authz/2");
+        assert_true(give(talk, authz_json(talk, 2, words[i], "valid", "")));
+        expect_deactivation(talk, 1, true);
+        expect_failure(talk, ACME_REFUSED, "", words[i]);
+        assert_string_equal(talk->err.name, "b.test");
+        end(talk);
+    }
+}
+
+/* Once seen valid, it is not looked at again: what counts is the order. */
+static void
+an_order_that_falls_with_a_valid_authorization_is_refused(void **state)
+{
+    struct talk *talk = begin_new();
+
+    (void) state;
+    give_new_order(talk, order_json(talk, "pending", ""));
+    prove(talk, 1);
+    expect_get(talk, CA "/authz/2");
+    give_authz(talk, 2, "valid", "valid");
+    expect_poll(talk);
+    give_order(talk, "invalid");
+    expect_get(talk, CA "/authz/1");
+    assert_false(give(talk, authz_json(talk, 1, "valid", "valid", "")));
+    expect_failure(talk, ACME_REFUSED, "", "gives no reason");
+    end(talk);
+}
+
+/* challenge: pending -> processing -> processing (a retry) -> valid */
+static void
+a_challenge_that_is_retried_in_processing_is_waited_for(void **state)
+{
+    struct talk *talk = begin_awaiting_verdict();
+
+    (void) state;
+    for (unsigned poll = 0; poll < 6; poll++) {
+        expect_poll(talk);
+        give_order(talk, "pending");
+    }
+    for (unsigned n = 1; n <= 2; n++) {
+        /* the error of a try that failed; another one is under way */
+        expect_get(talk, n == 1 ? CA "/authz/1" : CA "/authz/2");
+        assert_true(give(talk, authz_json(talk, n, "pending", "processing",
+            WORDS("connection", "timed out once"))));
+    }
+    expect_poll(talk);
+    give_order(talk, "ready");
+    expect_send(talk, ACME_KIND_FINALIZE, CA "/finalize/1");
+    end(talk);
+}
+
+/* challenge: processing -> invalid while the authorization is not yet */
+static void
+a_challenge_that_fails_after_processing_is_explained(void **state)
+{
+    struct talk *talk = begin_new();
+
+    (void) state;
+    give_new_order(talk, order_json(talk, "pending", ""));
+    expect_get(talk, CA "/authz/1");
+    give_authz(talk, 1, "pending", "processing");
+    expect_publish(talk, "a.test", 1);
+    expect_get(talk, CA "/authz/2");
+    give_authz(talk, 2, "valid", "valid");
+    expect_poll(talk);
+    give_order(talk, "invalid");
+    expect_get(talk, CA "/authz/1");
+    assert_true(give(talk, authz_json(talk, 1, "pending", "invalid",
+        WORDS("incorrectResponse", "not what was expected"))));
+    expect_deactivation(talk, 1, true);
+    expect_failure(talk, ACME_RETRY, "incorrectResponse",
+        "not what was expected");
+    assert_string_equal(talk->err.name, "a.test");
+    end(talk);
+}
+
 int
 main(void)
 {
@@ -1495,6 +1733,20 @@ main(void)
         cmocka_unit_test(a_token_over_128_bytes_is_refused),
         cmocka_unit_test(what_is_no_chain_is_refused),
         cmocka_unit_test(a_chain_over_60_kib_is_refused),
+        cmocka_unit_test(a_response_that_the_ca_had_before_is_no_failure),
+        cmocka_unit_test(
+            a_refused_response_to_a_pending_challenge_is_a_failure),
+        cmocka_unit_test(a_refused_response_to_a_failed_challenge_is_explained),
+        cmocka_unit_test(a_refused_response_of_a_resumed_order_makes_it_gone),
+        cmocka_unit_test(a_ready_order_that_becomes_invalid_is_explained),
+        cmocka_unit_test(an_order_may_skip_ready_and_fail_then),
+        cmocka_unit_test(
+            an_authorization_that_ends_fails_the_order_with_its_word),
+        cmocka_unit_test(
+            an_order_that_falls_with_a_valid_authorization_is_refused),
+        cmocka_unit_test(
+            a_challenge_that_is_retried_in_processing_is_waited_for),
+        cmocka_unit_test(a_challenge_that_fails_after_processing_is_explained),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
