@@ -601,14 +601,12 @@ sub _challenge {
     my $authorization = $request->{authorization} or return _missing();
     my $fails = $self->_plan($request)->{fails};
 
-    _violation($request, 'told twice') if $authorization->{told}++
-        && $authorization->{status} ne 'pending';
-    if ($authorization->{status} eq 'pending') {
-        my $error = $fails || $self->_validate($request, $authorization);
-        $authorization->{status} = $error ? 'invalid' : 'valid';
-        $authorization->{error} = _with_urn($error) if $error;
-        _note("validation failed: $authorization->{name}") if $error;
-    }
+    return _problem(400, 'malformed', 'the authorization must be pending')
+        if $authorization->{status} ne 'pending';
+    my $error = $fails || $self->_validate($request, $authorization);
+    $authorization->{status} = $error ? 'invalid' : 'valid';
+    $authorization->{error} = _with_urn($error) if $error;
+    _note("validation failed: $authorization->{name}") if $error;
     return { status => 200, object => {
         %{ $self->_challenge_object($request, $authorization) },
         status => 'processing' } };
