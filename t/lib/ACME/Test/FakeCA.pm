@@ -19,6 +19,7 @@ package ACME::Test::FakeCA;
 #     and, all the work done:
 #       { set => { ... } }       other or more members
 #       { headers => [ ... ] }   more header fields
+#       { drop => [ ... ] }      less of those that the step itself sets
 #       { close => 1 }           no answer; { cut => 1 }: half of one
 #       { slow => 1 }            byte by byte
 #       { malformed => 1 }       half of the JSON, its length right
@@ -26,7 +27,8 @@ package ACME::Test::FakeCA;
 #   valid      => 15        so many authorizations are valid from the start
 #   strange    => 1         challenge types and members that nobody knows
 #   fails      => { ... }   the problem of every challenge
-#   processing => 3         polls of the finalized order that show this; -1: all
+#   processing => 3         polls of the finalized order that show this; -1: all,
+#                           until the plan says something else
 #   retry      => 2         seconds, the Retry-After of those
 #   chain      => 'crlf'    its form: see %chains
 #   alternates => 1         so many more chains
@@ -130,13 +132,15 @@ sub judge {
 
 # ---- making
 
-# The intermediate "Fake CA 1", its certificate from each of the roots.
+# The intermediate "Fake CA 1", its certificate from each of the roots: the
+# same for all fake CAs of a test.
 sub _make_issuers {
     my ($self) = @_;
     my $test = $self->{test};
-    my $base = $test->path("issuer$self->{number}");
+    my $base = $test->path('issuer');
     my @key = qw(-newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes);
 
+    return if $test->{fake_issuers}++;
     ACME::Test::spew("$base.ext", "basicConstraints=critical,CA:TRUE\n");
     $self->_openssl('req', '-new', @key, '-subj', '/CN=Fake CA 1', '-keyout',
         "$base.key", '-out', "$base.csr");
@@ -319,8 +323,9 @@ sub _change {
 
     $answer->{object} = { %{ $answer->{object} }, %{ $change->{set} } }
         if $change->{set};
-    $answer->{headers} = [ @{ $answer->{headers} || [] },
-        @{ $change->{headers} || [] } ];
+    my %dropped = map { $_ => 1 } @{ $change->{drop} || [] };
+    $answer->{headers} = [ grep({ !$dropped{ (split /:/)[0] } }
+        @{ $answer->{headers} || [] }), @{ $change->{headers} || [] } ];
     $answer->{$_} = $change->{$_} for qw(close cut slow malformed);
 }
 
@@ -524,10 +529,9 @@ sub _advance {
     if ($order->{status} eq 'pending') {
         $order->{status} = $has{invalid} ? 'invalid'
             : $has{pending} ? 'pending' : 'ready';
-    } elsif ($order->{status} eq 'processing' && $order->{left} == 0) {
-        $order->{status} = 'valid';
     } elsif ($order->{status} eq 'processing') {
-        $order->{left}--;
+        my $polls = $self->{plan}{ $order->{name} }{processing};
+        $order->{status} = 'valid' if $polls >= 0 && $order->{polls}++ >= $polls;
     }
 }
 
@@ -634,8 +638,7 @@ sub _finalize {
     _violation($request, 'members of finalize')
         if join(' ', keys %{ $request->{payload} }) ne 'csr';
     $self->_issue($request, $order);
-    $order->{left} = $plan->{processing} || 0;
-    $order->{status} = $order->{left} ? 'processing' : 'valid';
+    $order->{status} = $plan->{processing} ? 'processing' : 'valid';
     return { status => 200, object => $self->_order_object($order),
         headers => ["Location: $self->{base}/order/$order->{id}"] };
 }
@@ -644,7 +647,7 @@ sub _issue {
     my ($self, $request, $order) = @_;
     my $test = $self->{test};
     my $file = $test->path("fake$self->{number}.$order->{id}");
-    my $issuer = $test->path("issuer$self->{number}");
+    my $issuer = $test->path('issuer');
     my @names = map { _type($_) eq 'ip' ? "IP:$_" : "DNS:$_" }
         @{ $order->{names} };
 
@@ -676,7 +679,7 @@ sub _certificate {
     return _missing() if !$order || $order->{status} ne 'valid';
     my @chain = map { ACME::Test::slurp($test->path($_)) }
         "fake$self->{number}.$order->{id}.pem",
-        "issuer$self->{number}.$root.pem";
+        "issuer.$root.pem";
     return { status => 200, type => 'application/pem-certificate-chain',
         body => $chains{ $plan->{chain} || 'plain' }->(@chain),
         headers => [ "Link: <$self->{base}/dir>;rel=\"index\"", map {
