@@ -1,4 +1,7 @@
-/* Signed requests by their form, and thumbprints by a known key. */
+/*
+ * Signed requests by their form and the vectors of RFC 7515; thumbprints by
+ * known keys.
+ */
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -6,9 +9,13 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <openssl/ec.h>
+#include <openssl/evp.h>
+#include <openssl/pem.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "crypto/internal.h"
 #include "format/base64url.h"
 #include "format/json.h"
 #include "protocol/jws.h"
@@ -215,6 +222,127 @@ a_key_of_another_kind_signs_nothing(void **state)
     acme_key_free(key);
 }
 
+/* ---- the vectors of the RFCs */
+
+/* RFC 7515 A.1 and A.3 sign the same claims. */
+#define CLAIMS "eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6" \
+    "Ly9leGFtcGxlLmNvbS9pc19yb290Ijp0cnVlfQ"
+
+/* Does the base64url of r and s (RFC 7518 3.4) sign the text by known_key? */
+static bool
+verifies(const char *text, const char *signature)
+{
+    BIO *bio = BIO_new_mem_buf(known_key, -1);
+    EVP_PKEY *pkey = PEM_read_bio_PrivateKey(bio, NULL, NULL, NULL);
+    struct acme_buffer raw = ACME_BUFFER(64);
+    ECDSA_SIG *numbers = ECDSA_SIG_new();
+    EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+    unsigned char *der = NULL;
+    bool ok;
+    int len;
+
+    assert_true(acme_base64url_decode(&raw, acme_bytes_of(signature)));
+    assert_int_equal(raw.len, 64);
+    assert_int_equal(ECDSA_SIG_set0(numbers, BN_bin2bn(raw.at, 32, NULL),
+        BN_bin2bn(raw.at + 32, 32, NULL)), 1);
+    len = i2d_ECDSA_SIG(numbers, &der);
+    assert_true(len > 0);
+    assert_int_equal(EVP_DigestVerifyInit(ctx, NULL, EVP_sha256(), NULL,
+        pkey), 1);
+    ok = EVP_DigestVerify(ctx, der, (size_t) len,
+        (const unsigned char *) text, strlen(text)) == 1;
+    OPENSSL_free(der);
+    EVP_MD_CTX_free(ctx);
+    ECDSA_SIG_free(numbers);
+    acme_buffer_free(&raw);
+    EVP_PKEY_free(pkey);
+    BIO_free(bio);
+    return ok;
+}
+
+/*
+ * ES256 gives another signature each time, so the vector of RFC 7515 A.3
+ * shows that this test can tell, and then ours must pass it too.
+ */
+static void
+signatures_verify_as_the_one_of_rfc_7515_a_3(void **state)
+{
+    static const char vector[] = "DtEhU3ljbEg8L38VWAfUAqOyKAM6-Xx-F4Gaw"
+        "xaepmXFCgfTjDxw5djxLa8ISlSApmWQxfKTUJqPP3-Kg6NU1Q";
+    struct acme_jws jws = { .url = URL, .nonce = "n", .kid = "k" };
+    char text[4096];
+    const char *signature;
+    cJSON *body;
+
+    (void) state;
+    assert_true(verifies("eyJhbGciOiJFUzI1NiJ9." CLAIMS, vector));
+    assert_false(verifies("eyJhbGciOiJFUzI1NiJ8." CLAIMS, vector));
+    for (unsigned i = 0; i < 300; i++) {  /* with r and s that begin with 0 */
+        jws.payload = acme_bytes_of(i % 2 ? "" : "{\"a\":1}");
+        body = sign(&jws);
+        snprintf(text, sizeof(text), "%s.%s",
+            acme_json_text(body, "protected", 4000),
+            acme_json_text(body, "payload", 4000));
+        signature = acme_json_text(body, "signature", 100);
+        if (!verifies(text, signature)) {
+            fail_msg("%s does not verify", signature);
+        }
+        cJSON_Delete(body);
+    }
+}
+
+/* What the external account binding is signed by. */
+static void
+hs256_gives_the_code_of_rfc_7515_a_1(void **state)
+{
+    struct acme_buffer key = ACME_BUFFER(64), text = ACME_BUFFER(64);
+    uint8_t code[ACME_HMAC_BYTES_MAX];
+    struct acme_error err;
+    size_t len;
+
+    (void) state;
+    assert_true(acme_base64url_decode(&key, acme_bytes_of(
+        "AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ-EstJQLr_T-1qS0gZH75"
+        "aKtMN3Yj0iPS4hcgUuTwjAzZr1Z9CAow")));
+    assert_true(acme_hmac(ACME_HS256, acme_buffer_bytes(&key), acme_bytes_of(
+        "eyJ0eXAiOiJKV1QiLA0KICJhbGciOiJIUzI1NiJ9." CLAIMS), code, &len,
+        &err));
+    assert_true(acme_base64url_add(&text,
+        (struct acme_bytes) { code, len }));
+    assert_string_equal(acme_buffer_text(&text),
+        "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk");
+    acme_buffer_free(&text);
+    acme_buffer_free(&key);
+}
+
+/*
+ * The example of RFC 7638 3.1 is an RSA key and that of RFC 8037 A.3 an
+ * Ed25519 key; account keys are P-256, of which RFC 9449 6.1 has one with its
+ * thumbprint ("jkt").
+ */
+static void
+the_thumbprint_is_that_of_rfc_9449(void **state)
+{
+    static const char public_key[] = "-----BEGIN PUBLIC KEY-----\n"
+        "MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEl8tFrhx+34tV3hRICRDY9zCkDlpB\n"
+        "hF42UQUfWVAWBFv1UTiN/86T+jrjNtNOVy40lqMea3q/1MNWtTQJ28ZEMA==\n"
+        "-----END PUBLIC KEY-----\n";
+    BIO *bio = BIO_new_mem_buf(public_key, -1);
+    struct acme_buffer out = ACME_BUFFER(64);
+    struct acme_error err;
+    struct acme_key *key = acme_key_wrap(PEM_read_bio_PUBKEY(bio, NULL, NULL,
+        NULL), &err);
+
+    (void) state;
+    assert_non_null(key);
+    assert_true(acme_jws_thumbprint(key, &out, &err));
+    assert_string_equal(acme_buffer_text(&out),
+        "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I");
+    acme_buffer_free(&out);
+    acme_key_free(key);
+    BIO_free(bio);
+}
+
 static void
 the_thumbprint_is_that_of_rfc_7638(void **state)
 {
@@ -291,6 +419,9 @@ main(void)
             a_body_that_does_not_fit_leaves_the_buffer_as_it_was),
         cmocka_unit_test(signatures_of_the_same_text_differ),
         cmocka_unit_test(a_key_of_another_kind_signs_nothing),
+        cmocka_unit_test(signatures_verify_as_the_one_of_rfc_7515_a_3),
+        cmocka_unit_test(hs256_gives_the_code_of_rfc_7515_a_1),
+        cmocka_unit_test(the_thumbprint_is_that_of_rfc_9449),
         cmocka_unit_test(the_thumbprint_is_that_of_rfc_7638),
         cmocka_unit_test(a_key_authorization_that_does_not_fit_is_refused),
     };
