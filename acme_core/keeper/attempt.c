@@ -212,7 +212,7 @@ take_key(struct job *job, struct keeper *keeper, struct acme_key *key,
 static bool
 make_key(struct job *job, struct keeper *keeper, struct acme_error *err)
 {
-    enum acme_key_type type = job->cert->key_type;
+    enum acme_key_type type = job->cert->key_types[0];
     struct acme_key *key;
 
     if (type != ACME_KEY_ECDSA_256 && type != ACME_KEY_ECDSA_384) {

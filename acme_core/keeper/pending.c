@@ -254,7 +254,7 @@ load_key(struct job *job, struct keeper *keeper, struct acme_error *err)
     if (job->key == NULL) {
         return false;
     }
-    return acme_key_type_of_key(job->key) == job->cert->key_type
+    return acme_key_type_of_key(job->key) == job->cert->key_types[0]
         || acme_fail(err, ACME_LOCAL, "its key is of another type");
 }
 

@@ -81,9 +81,9 @@ fits(const struct job *job, struct acme_bytes key_pem,
     }
     type = acme_key_type_of_key(key);
     acme_key_free(key);
-    if (type != job->cert->key_type) {
+    if (type != job->cert->key_types[0]) {
         return acme_fail(err, ACME_MISCONFIG, "acme_key is now %s",
-            acme_key_type_name(job->cert->key_type));
+            acme_key_type_name(job->cert->key_types[0]));
     }
     if (!acme_leaf_covers(leaf, (const char *const *) job->cert->names,
             job->cert->name_count, &missing)) {

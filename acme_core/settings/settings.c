@@ -352,6 +352,12 @@ add_argument_names(struct acme_settings_cert *cert,
 
 /* ---- certificates */
 
+size_t
+acme_settings_key_count(const struct acme_settings_cert *cert)
+{
+    return cert->key_types[1] == ACME_KEY_NONE ? 1 : 2;
+}
+
 bool
 acme_settings_same_names(const struct acme_settings_cert *a,
     const struct acme_settings_cert *b)
@@ -371,7 +377,8 @@ static bool
 same_cert(const struct acme_settings_cert *a,
     const struct acme_settings_cert *b)
 {
-    return a->ca == b->ca && a->key_type == b->key_type
+    return a->ca == b->ca
+        && memcmp(a->key_types, b->key_types, sizeof(a->key_types)) == 0
         && acme_settings_same_names(a, b);
 }
 
@@ -383,10 +390,17 @@ place_cert(struct acme_settings *settings, struct acme_settings_cert *cert,
     struct acme_settings_cert *certs;
 
     for (size_t i = 0; i < settings->cert_count; i++) {
-        if (same_cert(&settings->certs[i], cert)) {
+        const struct acme_settings_cert *same = &settings->certs[i];
+
+        if (same_cert(same, cert)) {
+            bool ok = same->reuse_key == cert->reuse_key
+                || acme_fail(err, ACME_MISCONFIG, "acme_key_policy differs "
+                    "from that of another server with the same certificate, "
+                    "in %s", same->where);
+
             *cert_out = i;
             free_cert(cert);
-            return true;
+            return ok;
         }
     }
     certs = reallocarray(settings->certs, settings->cert_count + 1,
@@ -401,6 +415,22 @@ place_cert(struct acme_settings *settings, struct acme_settings_cert *cert,
     return true;
 }
 
+static void
+set_keys(struct acme_settings_cert *cert, const struct acme_scope *global,
+    const struct acme_scope *server)
+{
+    const struct acme_scope_value *value = acme_scope_value(server, global,
+        ACME_DIRECTIVE_KEY);
+
+    cert->key_types[0] = ACME_KEY_ECDSA_256;
+    if (value != NULL) {
+        acme_value_keys(value->argc, (const char *const *) value->argv,
+            cert->key_types);
+    }
+    cert->reuse_key = strcasecmp(text_of(server, global,
+        ACME_DIRECTIVE_KEY_POLICY, "rotate"), "reuse") == 0;
+}
+
 bool
 acme_settings_add_server(struct acme_settings *settings,
     const struct acme_scope *global, const struct acme_scope *server,
@@ -412,8 +442,7 @@ acme_settings_add_server(struct acme_settings *settings,
     struct acme_settings_cert cert = { 0 };
     bool ok;
 
-    cert.key_type = acme_key_type_of(text_of(server, global,
-        ACME_DIRECTIVE_KEY, "ecdsa:256"));
+    set_keys(&cert, global, server);
     cert.names = calloc(ACME_NAMES_MAX, sizeof(*cert.names));
     cert.where = strdup(domain->where);
     if (cert.names == NULL || cert.where == NULL) {

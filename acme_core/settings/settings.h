@@ -82,7 +82,11 @@ const char *acme_scope_where(const struct acme_scope *scope,
 
 /* ---- the model */
 
-enum { ACME_NAME_MAX = 253, ACME_NAMES_MAX = 100 };
+enum {
+    ACME_NAME_MAX = 253,
+    ACME_NAMES_MAX = 100,
+    ACME_KEYS_MAX = 2     /* types of key, each with a certificate of its own */
+};
 
 struct acme_settings_ca {
     char *name;           /* for people: a preset's name, or host[:port] */
@@ -96,7 +100,9 @@ struct acme_settings_ca {
 struct acme_settings_cert {
     char **names;         /* lower case, as given, without duplicates */
     size_t name_count;    /* at least 1 */
-    enum acme_key_type key_type;
+    enum acme_key_type key_types[ACME_KEYS_MAX];  /* one, or an ECDSA and
+                             then an RSA type; the rest ACME_KEY_NONE */
+    bool reuse_key;       /* a renewal takes its predecessor's key */
     size_t ca;            /* index into cas */
     char *folder;         /* in the store; set by acme_store_assign */
     char *where;          /* file:line of the first acme_domain of it; not
@@ -154,14 +160,17 @@ typedef void (*acme_settings_warn)(void *ctx, const char *text);
  *           expressions, "", "_", localhost, wildcards without dns-01, ...)
  *           are left out, each with a warning naming it
  *   cert_out  index of its certificate; servers that name the same set with
- *             the same key type and CA share one
+ *             the same key types and CA share one
  * Errors: an argument of acme_domain that cannot be in a certificate; no
- * name left.
+ * name left; another acme_key_policy than the one it is shared with.
  */
 bool acme_settings_add_server(struct acme_settings *settings,
     const struct acme_scope *global, const struct acme_scope *server,
     const char *const *names, size_t name_count, acme_settings_warn warn,
     void *warn_ctx, size_t *cert_out, struct acme_error *err);
+
+/* How many key types it has. */
+size_t acme_settings_key_count(const struct acme_settings_cert *cert);
 
 /* Do both name the same set? */
 bool acme_settings_same_names(const struct acme_settings_cert *a,

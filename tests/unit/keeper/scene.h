@@ -78,7 +78,7 @@ scene_make(void **state)
     scene->names[0] = (char *) "example.test";
     scene->names[1] = (char *) "www.example.test";
     scene->cert = (struct acme_settings_cert) { .names = scene->names,
-        .name_count = 1, .key_type = ACME_KEY_ECDSA_256,
+        .name_count = 1, .key_types = { ACME_KEY_ECDSA_256 },
         .folder = (char *) "example.test" };
     scene->settings = (struct acme_settings) { .cas = &scene->ca,
         .ca_count = 1, .certs = &scene->cert, .cert_count = 1,

@@ -99,7 +99,7 @@ another_key_type_makes_it_due(void **state)
     struct scene *scene = *state;
 
     put_in_service(scene, BASE "/dir", NULL);
-    scene->cert.key_type = ACME_KEY_RSA_2048;
+    scene->cert.key_types[0] = ACME_KEY_RSA_2048;
     assert_false(is_current(scene));
     assert_true(scene->job.served);
     assert_true(logged(scene, "acme_key is now rsa:2048"));

@@ -11,7 +11,7 @@
 
 #include "settings/settings.h"
 
-#define VERSION "acme-settings 3"
+#define VERSION "acme-settings 4"
 #define WIRE_MAX (1024 * 1024)
 
 static char *first_names[] = { "a.test", "www.a.test", "2001:db8::1" };
@@ -25,8 +25,9 @@ static struct acme_settings_ca cas[] = {
 };
 
 static struct acme_settings_cert certs[] = {
-    { first_names, 3, ACME_KEY_ECDSA_384, 1, "a.test", NULL },
-    { second_names, 1, ACME_KEY_RSA_4096, 0, "b.test-2", NULL },
+    { first_names, 3, { ACME_KEY_ECDSA_384, ACME_KEY_RSA_2048 }, true, 1,
+        "a.test", NULL },
+    { second_names, 1, { ACME_KEY_RSA_4096 }, false, 0, "b.test-2", NULL },
 };
 
 static const struct acme_settings full = {
@@ -77,7 +78,8 @@ same_cert(const struct acme_settings_cert *a,
     for (size_t i = 0; i < a->name_count; i++) {
         assert_string_equal(a->names[i], b->names[i]);
     }
-    assert_int_equal(a->key_type, b->key_type);
+    assert_memory_equal(a->key_types, b->key_types, sizeof(a->key_types));
+    assert_int_equal(a->reuse_key, b->reuse_key);
     assert_int_equal(a->ca, b->ca);
     same_text(a->folder, b->folder);
 }
@@ -218,7 +220,7 @@ another_version_is_refused_and_named(void **state)
 {
     static const char *const versions[] = { "", "acme-settings",
         "acme-settings 0", "acme-settings 1", "acme-settings 10",
-        "Acme-settings 3", " acme-settings 3" };
+        "Acme-settings 4", " acme-settings 4" };
     struct acme_buffer wire = ACME_BUFFER(WIRE_MAX);
 
     (void) state;
@@ -244,14 +246,14 @@ another_version_is_refused_and_named(void **state)
 static const char *const fields[] = { VERSION, "1", "1", "mailto:a@b.test",
     "/state", "user", "/helper", "80", "443", "1", "10", "", "0", "", "0", "6",
     "1", "0", "1", "ca", "https://ca.test/", "", "kid", "/eab", "HS256", "1",
-    "1", "a.test", "ecdsa:256", "0", "a.test" };
+    "1", "a.test", "ecdsa:256", "rsa:2048", "1", "0", "a.test" };
 
 enum {
     TERMS = 1, CONTACTS, CONTACT, STATE_PATH, USER, HELPER, PORT_HTTP,
     PORT_HTTPS, RELOAD, DELAY, SERVER, DIALECT, LOG_PATH, LOG_ID, LOG_LEVEL,
     RELOAD_SIGNAL, CHECK_FIRST, CAS, CA_NAME, CA_URL, TRUST, EAB_KID, EAB_FILE,
     EAB_ALGORITHM, CERTS, NAMES,
-    NAME, KEY, CA, FOLDER, FIELDS
+    NAME, KEY, SECOND_KEY, REUSE_KEY, CA, FOLDER, FIELDS
 };
 
 /* Are the least settings taken with another text in this place? */
@@ -330,6 +332,11 @@ static const struct {
     { "a name with a dot at its end", NAME, "a.test." },
     { "no key type", KEY, "" },
     { "another key type", KEY, "dsa:1024" },
+    { "RSA in front of another type", KEY, "rsa:3072" },
+    { "another second type", SECOND_KEY, "dsa:1024" },
+    { "two of ECDSA", SECOND_KEY, "ecdsa:384" },
+    { "no policy for keys", REUSE_KEY, "" },
+    { "a policy of two", REUSE_KEY, "2" },
     { "a CA that is not there", CA, "1" },
     { "a CA far away", CA, "4294967295" },
     { "no folder", FOLDER, "" },
@@ -346,6 +353,7 @@ fields_out_of_their_bounds_are_refused(void **state)
     assert_true(takes(FIELDS, ""));
     assert_true(takes(PORT_HTTP, "65535"));
     assert_true(takes(FOLDER, "a.test-2"));
+    assert_true(takes(SECOND_KEY, ""));
     for (unsigned i = 0; i < sizeof(bad_fields) / sizeof(bad_fields[0]);
         i++) {
         if (takes(bad_fields[i].field, bad_fields[i].text)) {
