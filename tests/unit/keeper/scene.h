@@ -85,7 +85,8 @@ scene_make(void **state)
         .state_path = scene->path, .server = (char *) "test/1",
         .reload = true, .reload_delay_s = 10 };
     scene->keeper = (struct keeper) { .settings = &scene->settings,
-        .accounts = &scene->account, .jobs = &scene->job, .control_fd = -1,
+        .accounts = &scene->account, .jobs = &scene->job, .job_count = 1,
+        .control_fd = -1,
         .next_job_id = JOB_ID_FIRST, .now = NOW,
         .log = { .sink = keep_line, .ctx = scene } };
     scene->keeper.store = acme_store_open(scene->path, &err);

@@ -28,10 +28,10 @@ put_in_service(struct scene *scene, const char *ca_url, const char *meta)
     strcpy(leaf.serial, "01ab");
     assert_true(service_meta(&job, &leaf, NOW - 5, &json));
     assert_true(acme_store_install(scene->keeper.store, "example.test",
-        acme_bytes_of("entry"), acme_buffer_bytes(&chain),
-        acme_buffer_bytes(&key),
-        meta != NULL ? acme_bytes_of(meta) : acme_buffer_bytes(&json), NOW,
-        &number, &err));
+        acme_bytes_of("entry"), &(struct acme_pair) {
+            acme_buffer_bytes(&chain), acme_buffer_bytes(&key),
+            meta != NULL ? acme_bytes_of(meta) : acme_buffer_bytes(&json) },
+        1, NOW, &number, &err));
     acme_buffer_free(&json);
     acme_buffer_free(&chain);
     acme_buffer_wipe(&key);

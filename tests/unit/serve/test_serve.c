@@ -215,10 +215,10 @@ install(struct scene *scene, const char *chain, const char *key)
     assert_true(acme_placeholder_write("a.test", NOW, &good_chain, &good_key,
         &err));
     assert_true(acme_store_install(scene->store, "a.test",
-        acme_bytes_of("entry"),
-        chain != NULL ? acme_bytes_of(chain) : acme_buffer_bytes(&good_chain),
-        key != NULL ? acme_bytes_of(key) : acme_buffer_bytes(&good_key),
-        acme_bytes_of("{}"), NOW, &number, &err));
+        acme_bytes_of("entry"), &(struct acme_pair) { chain != NULL
+                ? acme_bytes_of(chain) : acme_buffer_bytes(&good_chain),
+            key != NULL ? acme_bytes_of(key) : acme_buffer_bytes(&good_key),
+            acme_bytes_of("{}") }, 1, NOW, &number, &err));
     acme_buffer_free(&good_chain);
     acme_buffer_wipe(&good_key);
 }
@@ -230,8 +230,7 @@ expect_placeholder(struct scene *scene)
     struct acme_error err;
 
     assert_true(scene->served.placeholder);
-    assert_null(scene->served.cert_path);
-    assert_null(scene->served.key_path);
+    assert_int_equal(scene->served.pair_count, 0);
     assert_true(acme_pair_matches(acme_buffer_bytes(&scene->served.cert_pem),
         acme_buffer_bytes(&scene->served.key_pem), &err));
     assert_true(acme_leaf_read(acme_buffer_bytes(&scene->served.cert_pem),
@@ -272,10 +271,11 @@ the_newest_generation_is_served_by_its_own_path(void **state)
     assert_false(scene->served.placeholder);
     snprintf(expected, sizeof(expected), "%s/certs/a.test/2/fullchain.pem",
         scene->path);
-    assert_string_equal(scene->served.cert_path, expected);
+    assert_int_equal(scene->served.pair_count, 1);
+    assert_string_equal(scene->served.pairs[0].cert_path, expected);
     snprintf(expected, sizeof(expected), "%s/certs/a.test/2/privkey.pem",
         scene->path);
-    assert_string_equal(scene->served.key_path, expected);
+    assert_string_equal(scene->served.pairs[0].key_path, expected);
     assert_int_equal(scene->served.key_pem.len, 0);
     assert_int_equal(scene->warnings, 0);
 }
