@@ -555,6 +555,9 @@ install(struct job *job, struct keeper *keeper, struct acme_bytes chain_pem,
         job->not_after = leaf.not_after;
         job->obtained_at = keeper->now;
         strcpy(job->serial, leaf.serial);
+        if (job->other != NULL) {
+            job->other->served = true;
+        }
         log_installed(job, &leaf, generation);
         deploy_landed(keeper, urgent);
     }
