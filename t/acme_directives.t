@@ -19,6 +19,7 @@ my %words = (
     acme_eab => 'zerossl kid ' . $t->path('eab'),
     acme_accept_terms => 'on', acme_contact => 'a@b.test',
     acme_ca_certificate => $t->path('root.pem'), acme_key => 'rsa:2048',
+    acme_key_policy => 'reuse',
     acme_reload => 'off', acme_port_map => '80:8080',
     acme_state_path => '/nonexistent', acme_user => 'daemon',
     acme_helper => '/bin/true',

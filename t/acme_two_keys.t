@@ -109,6 +109,18 @@ ok($server->served('two.test', key => 'ecdsa:384'), 'another ECDSA type');
 is(sees('rsa')->{key}, 'rsa:3072', 'beside the RSA one');
 is($ca->orders, 7, 'by one order');
 
+# Lines of the level above name other files, and a chain for them.
+$first{$_} = sees($_) for keys %suites;
+$t->certificate('own');
+$server->reload(
+    nginx => "ssl_certificate %TMP%/own.pem;\nssl_certificate_key %TMP%/own.key;\n",
+    httpd => join "\n", ("SSLCertificateFile %TMP%/own.pem\n"
+    . 'SSLCertificateKeyFile %TMP%/own.key') x 2,
+    "SSLCertificateChainFile %TMP%/own.pem\n");
+ok(wait_for(sub { $server->settled }), 'certificates are inherited');
+stays($_, 'ours are served') for keys %suites;
+is(chain($_), 2, "with their own chain ($_)") for keys %suites;
+
 # Two of a kind.
 $server->configure(global => 'acme_key rsa:2048 rsa:4096;');
 ($status, $text) = $server->check;
@@ -124,6 +136,16 @@ sub sees {
     my ($kind, $name) = @_;
     return handshake($t->port('https'), $name || 'two.test',
         SSL_version => 'TLSv1_2', SSL_cipher_list => $suites{$kind});
+}
+
+# How many certificates that client gets.
+sub chain {
+    my ($kind) = @_;
+    my ($status, $text) = $t->run(qw(openssl s_client -showcerts -tls1_2
+        -servername two.test -cipher), $suites{$kind}, '-connect',
+        '127.0.0.1:' . $t->port('https'));
+    my $count = () = $text =~ /BEGIN CERTIFICATE/g;
+    return $count;
 }
 
 sub stays {
