@@ -127,8 +127,8 @@ static int write_at(off_t offset, struct acme_bytes bytes)
 }
 
 /* Chain and key in one file, as mod_ssl reads either; NULL: see errno. */
-static const char *write_placeholder(const struct acme_serve_cert *live,
-                                     apr_pool_t *p)
+static char *write_placeholder(const struct acme_serve_cert *live,
+                               apr_pool_t *p)
 {
     struct acme_bytes chain = acme_buffer_bytes(&live->cert_pem);
     struct acme_bytes key = acme_buffer_bytes(&live->key_pem);
@@ -168,19 +168,25 @@ void mod_acme_test_certs(server_rec *s)
 /*
  * In place of what was inherited. mod_ssl forgets an inherited
  * SSLCertificateChainFile only when it finds more files than there were
- * before: then the same pair stands there more than once.
+ * before: then the same pairs stand there more than once.
  */
 static void set_files(apr_array_header_t *cert_files,
-                      apr_array_header_t *key_files, const char *cert,
-                      const char *key)
+                      apr_array_header_t *key_files,
+                      const struct acme_serve_pair *pairs,
+                      apr_size_t pair_count, apr_pool_t *p)
 {
     int inherited = cert_files->nelts;
+    apr_size_t i;
 
     apr_array_clear(cert_files);
     apr_array_clear(key_files);
     do {
-        APR_ARRAY_PUSH(cert_files, const char *) = cert;
-        APR_ARRAY_PUSH(key_files, const char *) = key;
+        for (i = 0; i < pair_count; i++) {
+            APR_ARRAY_PUSH(cert_files, const char *) =
+                apr_pstrdup(p, pairs[i].cert_path);
+            APR_ARRAY_PUSH(key_files, const char *) =
+                apr_pstrdup(p, pairs[i].key_path);
+        }
     } while (cert_files->nelts <= inherited);
 }
 
@@ -193,7 +199,7 @@ int mod_acme_add_cert_files(server_rec *s, apr_pool_t *p,
     struct acme_settings *settings = mod_acme_model.settings;
     struct acme_serve_cert live;
     struct acme_error err;
-    const char *file;
+    struct acme_serve_pair placeholder;
 
     if (settings == NULL || !server->managed) {
         return DECLINED;
@@ -205,11 +211,11 @@ int mod_acme_add_cert_files(server_rec *s, apr_pool_t *p,
         return DECLINED;
     }
     if (!live.placeholder) {
-        set_files(cert_files, key_files, apr_pstrdup(p, live.cert_path),
-                  apr_pstrdup(p, live.key_path));
+        set_files(cert_files, key_files, live.pairs, live.pair_count, p);
     }
-    else if ((file = write_placeholder(&live, p)) != NULL) {
-        set_files(cert_files, key_files, file, file);
+    else if ((placeholder.cert_path = write_placeholder(&live, p)) != NULL) {
+        placeholder.key_path = placeholder.cert_path;
+        set_files(cert_files, key_files, &placeholder, 1, p);
     }
     else {
         ap_log_error(APLOG_MARK, APLOG_ERR, errno, s,

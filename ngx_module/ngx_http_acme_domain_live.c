@@ -8,8 +8,11 @@
 #include "ngx_http_acme_domain.h"
 
 
-static ngx_int_t ngx_http_acme_domain_set(ngx_conf_t *cf, ngx_array_t **array,
-    const char *prefix, struct acme_bytes value);
+static ngx_int_t ngx_http_acme_domain_push(ngx_conf_t *cf,
+    ngx_http_ssl_srv_conf_t *sscf, const char *prefix,
+    struct acme_bytes chain, struct acme_bytes key);
+static ngx_int_t ngx_http_acme_domain_push_value(ngx_conf_t *cf,
+    ngx_array_t *array, const char *prefix, struct acme_bytes value);
 static void ngx_http_acme_domain_live_warn(void *ctx, const char *text);
 
 
@@ -53,9 +56,8 @@ ngx_http_acme_domain_set_certificate(ngx_conf_t *cf,
     struct acme_settings *settings, struct acme_settings_cert *cert,
     ngx_http_core_srv_conf_t *cscf, const char *where)
 {
+    size_t                    i;
     ngx_int_t                 rc;
-    const char               *prefix;
-    struct acme_bytes         chain, key;
     struct acme_error         err;
     struct acme_serve_cert    live;
     ngx_http_ssl_srv_conf_t  *sscf;
@@ -68,33 +70,39 @@ ngx_http_acme_domain_set_certificate(ngx_conf_t *cf,
         return NGX_ERROR;
     }
 
-    if (live.placeholder) {
-        prefix = "data:";
-        chain = acme_buffer_bytes(&live.cert_pem);
-        key = acme_buffer_bytes(&live.key_pem);
-
-    } else {
-        prefix = "";
-        chain = acme_bytes_of(live.cert_path);
-        key = acme_bytes_of(live.key_path);
-    }
-
     sscf = cscf->ctx->srv_conf[ngx_http_ssl_module.ctx_index];
+
+    rc = NGX_ERROR;
+
+    sscf->certificates = ngx_array_create(cf->pool, 2, sizeof(ngx_str_t));
+    sscf->certificate_keys = ngx_array_create(cf->pool, 2, sizeof(ngx_str_t));
+
+    if (sscf->certificates == NULL || sscf->certificate_keys == NULL) {
+        goto done;
+    }
 
     if (live.placeholder) {
         /* nobody can vouch for it: nginx would log all of it to say so */
         sscf->stapling = 0;
+
+        rc = ngx_http_acme_domain_push(cf, sscf, "data:",
+                                       acme_buffer_bytes(&live.cert_pem),
+                                       acme_buffer_bytes(&live.key_pem));
+        goto done;
     }
 
-    rc = NGX_ERROR;
+    /* of several, the ssl module picks by what the client can verify */
 
-    if (ngx_http_acme_domain_set(cf, &sscf->certificates, prefix, chain)
-        == NGX_OK
-        && ngx_http_acme_domain_set(cf, &sscf->certificate_keys, prefix, key)
-           == NGX_OK)
-    {
-        rc = NGX_OK;
+    for (i = 0; i < live.pair_count; i++) {
+        rc = ngx_http_acme_domain_push(cf, sscf, "",
+                                   acme_bytes_of(live.pairs[i].cert_path),
+                                   acme_bytes_of(live.pairs[i].key_path));
+        if (rc != NGX_OK) {
+            break;
+        }
     }
+
+done:
 
     acme_serve_cert_free(&live);
 
@@ -103,18 +111,28 @@ ngx_http_acme_domain_set_certificate(ngx_conf_t *cf,
 
 
 static ngx_int_t
-ngx_http_acme_domain_set(ngx_conf_t *cf, ngx_array_t **array,
+ngx_http_acme_domain_push(ngx_conf_t *cf, ngx_http_ssl_srv_conf_t *sscf,
+    const char *prefix, struct acme_bytes chain, struct acme_bytes key)
+{
+    if (ngx_http_acme_domain_push_value(cf, sscf->certificates, prefix, chain)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    return ngx_http_acme_domain_push_value(cf, sscf->certificate_keys, prefix,
+                                           key);
+}
+
+
+static ngx_int_t
+ngx_http_acme_domain_push_value(ngx_conf_t *cf, ngx_array_t *array,
     const char *prefix, struct acme_bytes value)
 {
     u_char     *p;
     ngx_str_t  *s;
 
-    *array = ngx_array_create(cf->pool, 1, sizeof(ngx_str_t));
-    if (*array == NULL) {
-        return NGX_ERROR;
-    }
-
-    s = ngx_array_push(*array);
+    s = ngx_array_push(array);
     if (s == NULL) {
         return NGX_ERROR;
     }

@@ -66,6 +66,14 @@ kind_of(enum acme_key_type type)
     return NULL;
 }
 
+bool
+acme_key_is_rsa(enum acme_key_type type)
+{
+    const struct key_kind *kind = kind_of(type);
+
+    return kind != NULL && kind->curve == NULL;
+}
+
 const char *
 acme_key_type_name(enum acme_key_type type)
 {

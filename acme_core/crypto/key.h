@@ -25,6 +25,9 @@ enum acme_key_type {
 enum acme_key_type acme_key_type_of(const char *name);
 const char *acme_key_type_name(enum acme_key_type type);
 
+/* Of the two kinds of key, is it RSA (and not ECDSA, and not NONE)? */
+bool acme_key_is_rsa(enum acme_key_type type);
+
 struct acme_key;  /* opaque; the EVP_PKEY inside belongs to it */
 
 /* Make a key; an RSA-4096 takes seconds. NULL with ACME_LOCAL in err. */

@@ -7,6 +7,8 @@
 #include "keeper/attempt.h"
 
 #include <errno.h>
+#include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -39,17 +41,27 @@ names_of(const struct job *job)
 
 /* ---- being prepared */
 
+/* plan/<this>.json */
+static const char *
+plan_name(const struct job *job, char name[NAME_MAX + 1])
+{
+    snprintf(name, NAME_MAX + 1, "%s%s", job->cert->folder,
+        job->half > 0 ? "+rsa" : "");
+    return name;
+}
+
 static void
 read_plan(struct job *job, struct keeper *keeper)
 {
     struct acme_buffer json = ACME_BUFFER(ACME_STORE_FILE_MAX);
+    char name[NAME_MAX + 1];
     struct acme_error err;
 
-    if (acme_store_plan_read(keeper->store, job->cert->folder, &json, &err)
+    if (acme_store_plan_read(keeper->store, plan_name(job, name), &json, &err)
         && !acme_plan_read(acme_buffer_bytes(&json), &job->plan)) {
         acme_log(&job->log, ACME_LOG_WARN,
             "plan/%s.json is damaged: failures before this are forgotten",
-            job->cert->folder);
+            name);
     }
     acme_buffer_free(&json);
 }
@@ -58,11 +70,12 @@ static void
 write_plan(struct job *job, struct keeper *keeper)
 {
     struct acme_buffer json = ACME_BUFFER(ACME_STORE_FILE_MAX);
+    char name[NAME_MAX + 1];
     struct acme_error err;
 
     if (!acme_plan_write(&job->plan, &json)) {
         acme_fail_memory(&err);
-    } else if (acme_store_plan_write(keeper->store, job->cert->folder,
+    } else if (acme_store_plan_write(keeper->store, plan_name(job, name),
             acme_buffer_bytes(&json), &err)) {
         acme_buffer_free(&json);
         return;
@@ -74,14 +87,42 @@ write_plan(struct job *job, struct keeper *keeper)
 
 /* What is in service decides when; a failure before decides not before. */
 static void
-schedule(struct job *job, struct keeper *keeper)
+reckon(struct job *job, const struct keeper *keeper)
 {
-    bool due = !service_is_current(job, keeper);
-
-    acme_plan_set_clock_back(&job->plan, keeper->now);
-    job->next_at = due ? keeper->now : service_renew_at(job, keeper);
+    job->next_at = job->fits ? service_due_at(job, keeper) : keeper->now;
+    if (job->next_at < keeper->now) {
+        job->next_at = keeper->now;
+    }
     if (job->plan.failures > 0 && job->next_at < job->plan.next_attempt) {
         job->next_at = job->plan.next_attempt;
+    }
+}
+
+static void
+schedule(struct job *job, struct keeper *keeper)
+{
+    (void) service_is_current(job, keeper);
+    acme_plan_set_clock_back(&job->plan, keeper->now);
+    reckon(job, keeper);
+}
+
+/*
+ * One decision for both halves. A half that waits for the end of ours is due
+ * as it was before; any other one is looked at again: what it was may have
+ * been damaged, and is not in the new generation.
+ */
+static void
+schedule_other(const struct job *job, struct keeper *keeper)
+{
+    struct job *other = job->other;
+
+    if (other == NULL || other->state != JOB_IDLE) {
+        return;
+    }
+    if (other->next_at <= keeper->now + 1) {
+        other->next_at = keeper->now;
+    } else {
+        schedule(other, keeper);
     }
 }
 
@@ -103,7 +144,10 @@ attempt_init(struct job *job, struct keeper *keeper,
     job->account = &keeper->accounts[cert->ca];
     job->name_log = (struct acme_log) { .parent = &keeper->log,
         .label = cert->folder };
-    job->log = (struct acme_log) { .parent = &job->name_log,
+    job->key_log = (struct acme_log) { .parent = &job->name_log,
+        .label = job->other != NULL
+            ? acme_key_type_name(job_key_type(job)) : NULL };
+    job->log = (struct acme_log) { .parent = &job->key_log,
         .label = job->account->ca->name };
     job->keygen_fd = -1;
     read_plan(job, keeper);
@@ -112,6 +156,9 @@ attempt_init(struct job *job, struct keeper *keeper,
         close_order(job, keeper);
     }
     schedule(job, keeper);
+    if (job->half > 0) {
+        reckon(job->other, keeper);
+    }
 }
 
 void
@@ -139,7 +186,7 @@ attempt_encourage(struct job *job, struct keeper *keeper)
         return;
     }
     if (job->plan.failures == 0) {
-        if (!job->served) {
+        if (!job->fits) {
             job->next_at = keeper->now;
         }
     } else if (acme_plan_encourage(&job->plan, keeper->now)) {
@@ -202,6 +249,7 @@ take_key(struct job *job, struct keeper *keeper, struct acme_key *key,
 {
     acme_key_free(job->key);
     job->key = key;
+    strcpy(job->began_with, job->serial);
     if (!pending_save_key(job, keeper, err)
         || !pending_save_order(job, keeper, err)) {
         acme_key_free(job->key);
@@ -212,13 +260,36 @@ take_key(struct job *job, struct keeper *keeper, struct acme_key *key,
     return true;
 }
 
+/* The key in service, when it may be used again: acme_key_policy reuse. */
+static struct acme_key *
+key_in_service(const struct job *job, const struct keeper *keeper)
+{
+    enum acme_key_type type = job_key_type(job);
+    struct acme_key *key = NULL;
+    struct service_pair pair;
+    struct acme_error ignored;
+
+    if (!job->cert->reuse_key) {
+        return NULL;
+    }
+    if (service_pair_read(job, keeper, acme_key_is_rsa(type), &pair, &ignored)
+        && pair.key_type == type) {
+        key = acme_key_read(acme_buffer_bytes(&pair.key_pem), &ignored);
+    }
+    service_pair_free(&pair);
+    return key;
+}
+
 /* Short keys take microseconds; RSA is made by a child. */
 static bool
 make_key(struct job *job, struct keeper *keeper, struct acme_error *err)
 {
-    enum acme_key_type type = job->cert->key_type;
-    struct acme_key *key;
+    enum acme_key_type type = job_key_type(job);
+    struct acme_key *key = key_in_service(job, keeper);
 
+    if (key != NULL) {
+        return take_key(job, keeper, key, err);
+    }
     if (type != ACME_KEY_ECDSA_256 && type != ACME_KEY_ECDSA_384) {
         job->state = JOB_KEYGEN;
         keeper->keygen_asked[keeper->keygen_asked_count++] = job;
@@ -376,7 +447,7 @@ attempt_save_order(struct job *job, struct keeper *keeper, const char *url,
 {
     char *copy;
 
-    for (size_t i = 0; i < keeper->settings->cert_count; i++) {
+    for (size_t i = 0; i < keeper->job_count; i++) {
         const struct job *other = &keeper->jobs[i];
 
         /* a CA gives identical orders the same URL; one may finalize it */
@@ -599,6 +670,36 @@ note_proof(struct job *job)
     }
 }
 
+/*
+ * A generation of the new pair, and of the other half's that is in service,
+ * as it is: one half that fails takes nothing away from the other.
+ */
+static bool
+install_with_other(struct job *job, struct keeper *keeper,
+    struct acme_bytes entry, const struct acme_pair *pair,
+    unsigned *generation, struct acme_error *err)
+{
+    struct acme_pair pairs[ACME_KEYS_MAX] = { *pair };
+    struct service_pair other = { .key_type = ACME_KEY_NONE };
+    struct acme_error ignored;
+    size_t count = 1;
+    bool ok;
+
+    if (job->other != NULL && service_pair_read(job, keeper,
+            acme_key_is_rsa(job_key_type(job->other)), &other, &ignored)) {
+        pairs[job->half] = *pair;
+        pairs[job->other->half] = (struct acme_pair) {
+            acme_buffer_bytes(&other.chain_pem),
+            acme_buffer_bytes(&other.key_pem),
+            acme_buffer_bytes(&other.meta_json) };
+        count = 2;
+    }
+    ok = acme_store_install(keeper->store, job->cert->folder, entry, pairs,
+        count, keeper->now, generation, err);
+    service_pair_free(&other);
+    return ok;
+}
+
 static bool
 install(struct job *job, struct keeper *keeper, struct acme_bytes chain_pem,
     struct acme_error *err)
@@ -608,6 +709,7 @@ install(struct job *job, struct keeper *keeper, struct acme_bytes chain_pem,
     struct acme_buffer meta = ACME_BUFFER(ACME_STORE_FILE_MAX);
     struct acme_buffer chain = ACME_BUFFER(ACME_STORE_FILE_MAX);
     struct acme_leaf leaf = { 0 };
+    struct acme_pair pair;
     unsigned generation;
     bool ok, urgent = !job->fits || job->not_after <= keeper->now;
 
@@ -622,16 +724,20 @@ install(struct job *job, struct keeper *keeper, struct acme_bytes chain_pem,
         && acme_key_write(job->key, &key_pem, err)
         && ((acme_store_entry(keeper->settings, job->cert, &entry)
             && service_meta(job, &leaf, keeper->now, &meta))
-            || acme_fail_memory(err))
-        && acme_store_install(keeper->store, job->cert->folder,
-            acme_buffer_bytes(&entry), acme_buffer_bytes(&chain),
-            acme_buffer_bytes(&key_pem), acme_buffer_bytes(&meta),
-            keeper->now, &generation, err);
+            || acme_fail_memory(err));
+    pair = (struct acme_pair) { acme_buffer_bytes(&chain),
+        acme_buffer_bytes(&key_pem), acme_buffer_bytes(&meta) };
+    ok = ok && install_with_other(job, keeper, acme_buffer_bytes(&entry),
+        &pair, &generation, err);
     if (ok) {
         job->served = job->fits = true;
         job->not_before = leaf.not_before;
         job->not_after = leaf.not_after;
         job->obtained_at = keeper->now;
+        strcpy(job->serial, leaf.serial);
+        if (job->other != NULL) {
+            job->other->served = true;
+        }
         log_installed(job, &leaf, generation);
         deploy_landed(keeper, urgent);
     }
@@ -657,7 +763,8 @@ attempt_installed(struct job *job, struct keeper *keeper,
     }
     close_order(job, keeper);
     deactivate(job, keeper);
-    job->next_at = service_renew_at(job, keeper);
+    reckon(job, keeper);
+    schedule_other(job, keeper);
 }
 
 static void

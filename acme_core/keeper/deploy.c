@@ -18,6 +18,7 @@ enum {
     ANSWER_S = 30,
     ASK_AGAIN_MAX_S = 3600,
     RENEWALS_APART_S = 60,
+    OTHER_HALF_MAX_S = 600,
     CHECK_S = ACME_CHECK_LIMIT_S + 30
 };
 
@@ -71,11 +72,40 @@ deploy_landed(struct keeper *keeper, bool urgent)
     }
 }
 
+/*
+ * Is the half of a certificate whose other one has landed in this window
+ * still being renewed? It may be waited for until what it replaces has lost
+ * a tenth of the life left.
+ */
+static bool
+other_half_comes(const struct keeper *keeper, const struct job *job)
+{
+    int64_t since = keeper->deploy.due_at - keeper->settings->reload_delay_s;
+    int64_t patience = (job->not_after - since) / 10;
+
+    return job->other != NULL && job->other->state == JOB_IDLE
+        && job->other->obtained_at >= since
+        && keeper->now - since < (patience < OTHER_HALF_MAX_S ? patience
+            : OTHER_HALF_MAX_S);
+}
+
 /* Is the window at its end, or will nothing more land in it? */
 static bool
 nothing_to_wait_for(const struct keeper *keeper)
 {
-    return keeper->active_count == 0 || keeper->now >= keeper->deploy.due_at;
+    if (keeper->active_count == 0) {
+        return true;
+    }
+    if (keeper->now < keeper->deploy.due_at) {
+        return false;
+    }
+    for (size_t i = 0; !keeper->deploy.urgent && i < keeper->active_count;
+         i++) {
+        if (other_half_comes(keeper, keeper->active[i])) {
+            return false;
+        }
+    }
+    return true;
 }
 
 /*
@@ -276,13 +306,16 @@ int64_t
 deploy_wake_at(const struct keeper *keeper)
 {
     const struct deploy *deploy = &keeper->deploy;
+    int64_t at;
 
     switch (deploy->state) {
     case DEPLOY_IDLE:
         break;
     case DEPLOY_GATHERING:
-        return deploy->due_at > earliest(keeper) ? deploy->due_at
-                                                 : earliest(keeper);
+        at = deploy->due_at > earliest(keeper) ? deploy->due_at
+                                               : earliest(keeper);
+        /* past it, when it is waited for the other half of something */
+        return at > keeper->now ? at : keeper->now + 1;
     case DEPLOY_CHECKING:
     case DEPLOY_ASKED:
         return deploy->due_at;

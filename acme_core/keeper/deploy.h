@@ -18,7 +18,8 @@ void deploy_landed(struct keeper *keeper, bool urgent);
 /*
  * Reload when it is time: as soon as no order is under way, at the latest
  * acme_reload's delay after the first certificate landed, and never within
- * that delay (for renewals: a minute) after the last reload. Asked again,
+ * that delay (for renewals: a minute) after the last reload. For the other
+ * half of a certificate that was renewed it is waited longer. Asked again,
  * with a warning, when the server did not answer: a configuration on disk
  * that does not pass -t is not loaded.
  */

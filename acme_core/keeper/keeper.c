@@ -64,8 +64,7 @@ read_clock(struct keeper *keeper)
     keeper->agent_start_at -= before - keeper->now;
     keeper->agent_heard_at -= before - keeper->now;
     deploy_clock_set_back(keeper, before - keeper->now);
-    for (size_t i = 0; keeper->jobs != NULL
-         && i < keeper->settings->cert_count; i++) {
+    for (size_t i = 0; i < keeper->job_count; i++) {
         attempt_clock_set_back(&keeper->jobs[i], keeper);
     }
 }
@@ -200,12 +199,31 @@ is_wanted(void *ctx, struct acme_bytes token)
 {
     const struct keeper *keeper = ctx;
 
-    for (size_t i = 0; i < keeper->settings->cert_count; i++) {
+    for (size_t i = 0; i < keeper->job_count; i++) {
         if (pending_has_token(&keeper->jobs[i], token)) {
             return true;
         }
     }
     return false;
+}
+
+static void
+make_jobs(struct keeper *keeper)
+{
+    for (size_t i = 0; i < keeper->settings->cert_count; i++) {
+        const struct acme_settings_cert *cert = &keeper->settings->certs[i];
+        size_t count = acme_settings_key_count(cert);
+        struct job *first = &keeper->jobs[keeper->job_count];
+
+        for (size_t half = 0; half < count; half++) {
+            struct job *job = &first[half];
+
+            job->half = half;
+            job->other = count == 2 ? &first[1 - half] : NULL;
+            attempt_init(job, keeper, cert);
+            keeper->job_count++;
+        }
+    }
 }
 
 static bool
@@ -215,7 +233,8 @@ prepare(struct keeper *keeper, struct acme_error *err)
 
     keeper->accounts = calloc(settings->ca_count + 1,
         sizeof(*keeper->accounts));
-    keeper->jobs = calloc(settings->cert_count + 1, sizeof(*keeper->jobs));
+    keeper->jobs = calloc(settings->cert_count * ACME_KEYS_MAX + 1,
+        sizeof(*keeper->jobs));
     if (keeper->accounts == NULL || keeper->jobs == NULL) {
         return acme_fail_memory(err);
     }
@@ -228,11 +247,12 @@ prepare(struct keeper *keeper, struct acme_error *err)
             (uint32_t) i + 1, &keeper->log);
     }
     keeper->now = clock_now();
-    for (size_t i = 0; i < settings->cert_count; i++) {
-        struct job *job = &keeper->jobs[i];
+    make_jobs(keeper);
+    for (size_t i = 0; i < keeper->job_count; i++) {
+        const struct job *job = &keeper->jobs[i];
 
-        attempt_init(job, keeper, &settings->certs[i]);
-        if (job->served && follow_landed_since_load(keeper, job->cert)) {
+        if (job->served && job->half == 0
+            && follow_landed_since_load(keeper, job->cert)) {
             deploy_landed(keeper, true);  /* the server has not seen it yet */
         }
     }
@@ -248,7 +268,7 @@ prepare(struct keeper *keeper, struct acme_error *err)
 static void
 encourage_all(struct keeper *keeper)
 {
-    for (size_t i = 0; i < keeper->settings->cert_count; i++) {
+    for (size_t i = 0; i < keeper->job_count; i++) {
         attempt_encourage(&keeper->jobs[i], keeper);
     }
 }
@@ -256,8 +276,7 @@ encourage_all(struct keeper *keeper)
 static void
 release(struct keeper *keeper)
 {
-    for (size_t i = 0; keeper->jobs != NULL
-         && i < keeper->settings->cert_count; i++) {
+    for (size_t i = 0; i < keeper->job_count; i++) {
         attempt_free(&keeper->jobs[i]);
     }
     for (size_t i = 0; keeper->accounts != NULL
@@ -478,7 +497,7 @@ serve_agent(struct keeper *keeper)
 static void
 start_due_jobs(struct keeper *keeper)
 {
-    for (size_t i = 0; i < keeper->settings->cert_count
+    for (size_t i = 0; i < keeper->job_count
          && keeper->active_count < ORDERS_MAX; i++) {
         struct job *job = &keeper->jobs[i];
 
@@ -512,7 +531,7 @@ time_to_sleep(const struct keeper *keeper)
     int64_t end_at = agent_end_at(keeper);
     int64_t left;
 
-    for (size_t i = 0; i < keeper->settings->cert_count; i++) {
+    for (size_t i = 0; i < keeper->job_count; i++) {
         const struct job *job = &keeper->jobs[i];
 
         if (job->state == JOB_IDLE && keeper->active_count < ORDERS_MAX

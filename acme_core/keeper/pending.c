@@ -17,8 +17,12 @@
 #include "protocol/jws.h"
 #include "store/assign.h"
 
-#define KEY_FILE "privkey.pem"
-#define ORDER_FILE "order.json"
+static const struct pending_files {
+    const char *key, *order;
+} pending_files[ACME_KEYS_MAX] = {
+    { "privkey.pem", "order.json" },
+    { "privkey.rsa.pem", "order.rsa.json" },
+};
 
 static void
 free_proof(struct proof *proof)
@@ -50,15 +54,26 @@ pending_forget(struct job *job)
     job->key = NULL;
 }
 
+/* The order first: a key alone is an order that was never begun. */
+static void
+remove_files(const struct job *job, size_t half, struct keeper *keeper)
+{
+    const struct pending_files *files = &pending_files[half];
+    const char *folder = job->cert->folder;
+    struct acme_error err;
+
+    if (!acme_store_pending_remove(keeper->store, folder, files->order, &err)
+        || !acme_store_pending_remove(keeper->store, folder, files->key,
+            &err)) {
+        acme_log(&job->log, ACME_LOG_WARN, "%s", err.text);
+    }
+}
+
 void
 pending_remove(struct job *job, struct keeper *keeper)
 {
-    struct acme_error err;
-
     pending_forget(job);
-    if (!acme_store_pending_remove(keeper->store, job->cert->folder, &err)) {
-        acme_log(&job->log, ACME_LOG_WARN, "%s", err.text);
-    }
+    remove_files(job, job->half, keeper);
 }
 
 /* ---- proofs */
@@ -209,7 +224,7 @@ static const struct proof *
 find_rival(const struct job *job, const struct keeper *keeper,
     const struct proof *proof, const struct job **other_out)
 {
-    for (size_t i = 0; i < keeper->settings->cert_count; i++) {
+    for (size_t i = 0; i < keeper->job_count; i++) {
         const struct job *other = *other_out = &keeper->jobs[i];
 
         for (size_t j = 0; other != job && j < other->proof_count; j++) {
@@ -268,7 +283,7 @@ pending_save_key(struct job *job, struct keeper *keeper,
 
     ok = acme_key_write(job->key, &pem, err)
         && acme_store_pending_write(keeper->store, job->cert->folder,
-            KEY_FILE, acme_buffer_bytes(&pem), err);
+            pending_files[job->half].key, acme_buffer_bytes(&pem), err);
     acme_buffer_wipe(&pem);
     return ok;
 }
@@ -317,6 +332,18 @@ add_wish(cJSON *root, const struct job *job)
     return ok;
 }
 
+/* What the order is for: an entry as if its half was all that is wanted. */
+static bool
+add_entry(const struct job *job, const struct keeper *keeper,
+    struct acme_buffer *entry)
+{
+    struct acme_settings_cert half = *job->cert;
+
+    half.key_types[0] = job_key_type(job);
+    half.key_types[1] = ACME_KEY_NONE;
+    return acme_store_entry(keeper->settings, &half, entry);
+}
+
 bool
 pending_save_order(struct job *job, struct keeper *keeper,
     struct acme_error *err)
@@ -326,8 +353,10 @@ pending_save_order(struct job *job, struct keeper *keeper,
     cJSON *root = cJSON_CreateObject();
     bool ok;
 
-    ok = acme_store_entry(keeper->settings, job->cert, &entry)
+    ok = add_entry(job, keeper, &entry)
         && cJSON_AddStringToObject(root, "entry", acme_buffer_text(&entry))
+            != NULL
+        && cJSON_AddStringToObject(root, "began_with", job->began_with)
             != NULL
         && (job->order_url == NULL
             || cJSON_AddStringToObject(root, "url", job->order_url) != NULL)
@@ -337,7 +366,7 @@ pending_save_order(struct job *job, struct keeper *keeper,
         acme_fail_memory(err);
     }
     ok = ok && acme_store_pending_write(keeper->store, job->cert->folder,
-        ORDER_FILE, acme_buffer_bytes(&json), err);
+        pending_files[job->half].order, acme_buffer_bytes(&json), err);
     cJSON_Delete(root);
     acme_buffer_free(&json);
     acme_buffer_free(&entry);
@@ -351,15 +380,15 @@ load_key(struct job *job, struct keeper *keeper, struct acme_error *err)
 {
     struct acme_buffer pem = ACME_BUFFER(ACME_STORE_FILE_MAX);
 
-    if (acme_store_pending_read(keeper->store, job->cert->folder, KEY_FILE,
-            &pem, err)) {
+    if (acme_store_pending_read(keeper->store, job->cert->folder,
+            pending_files[job->half].key, &pem, err)) {
         job->key = acme_key_read(acme_buffer_bytes(&pem), err);
     }
     acme_buffer_wipe(&pem);
     if (job->key == NULL) {
         return false;
     }
-    return acme_key_type_of_key(job->key) == job->cert->key_type
+    return acme_key_type_of_key(job->key) == job_key_type(job)
         || acme_fail(err, ACME_LOCAL, "its key is of another type");
 }
 
@@ -373,7 +402,7 @@ is_for_this_entry(const cJSON *root, const struct job *job,
 
     /* an entry has one line a name, so acme_json_text would refuse it */
     same = cJSON_IsString(saved)
-        && acme_store_entry(keeper->settings, job->cert, &entry)
+        && add_entry(job, keeper, &entry)
         && strcmp(saved->valuestring, acme_buffer_text(&entry)) == 0;
     acme_buffer_free(&entry);
     return same;
@@ -425,12 +454,12 @@ static bool
 load_order(struct job *job, struct keeper *keeper, struct acme_error *err)
 {
     struct acme_buffer json = ACME_BUFFER(ACME_STORE_FILE_MAX);
-    const char *url;
+    const char *url, *serial;
     cJSON *root = NULL;
     bool ok = false;
 
-    if (!acme_store_pending_read(keeper->store, job->cert->folder, ORDER_FILE,
-            &json, err)) {
+    if (!acme_store_pending_read(keeper->store, job->cert->folder,
+            pending_files[job->half].order, &json, err)) {
         goto out;
     }
     root = acme_json_parse(acme_buffer_bytes(&json), err);
@@ -441,6 +470,8 @@ load_order(struct job *job, struct keeper *keeper, struct acme_error *err)
         acme_fail(err, ACME_LOCAL, "for another list of names, key or CA");
         goto out;
     }
+    serial = acme_json_text(root, "began_with", sizeof(job->began_with) - 1);
+    strcpy(job->began_with, serial != NULL ? serial : "");
     url = acme_json_text(root, "url", ACME_URL_MAX);
     job->order_url = url != NULL ? strdup(url) : NULL;
     load_wish(root, job);
@@ -457,6 +488,9 @@ pending_load(struct job *job, struct keeper *keeper)
 {
     struct acme_error err = { 0 };
 
+    if (job->half == 0 && job->other == NULL) {
+        remove_files(job, 1, keeper);  /* of a key type no longer wanted */
+    }
     if (load_order(job, keeper, &err) && load_key(job, keeper, &err)
         && account_load(job->account, keeper->store, &err)
         && publish_all(job, keeper, &err)) {

@@ -1,6 +1,7 @@
 /*
- * pending/<folder>/{privkey.pem,order.json}: what an order under way has
- * reached, and the proofs that the CA may be fetching.
+ * pending/<folder>/{privkey.pem,order.json}, or of a second half
+ * {privkey.rsa.pem,order.rsa.json}: what an order under way has reached, and
+ * the proofs that the CA may be fetching.
  */
 
 #ifndef ACME_KEEPER_PENDING_H

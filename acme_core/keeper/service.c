@@ -6,16 +6,84 @@
 #include "keeper/service.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "format/json.h"
 #include "format/time_text.h"
-#include "store/durable.h"
 
-#define META_FILE "meta.json"
+/* ---- what is in service */
+
+void
+service_pair_free(struct service_pair *pair)
+{
+    acme_buffer_free(&pair->chain_pem);
+    acme_buffer_wipe(&pair->key_pem);
+    acme_buffer_free(&pair->meta_json);
+}
+
+static bool
+read_pair(int generation_fd, size_t index, struct service_pair *pair,
+    struct acme_error *err)
+{
+    struct acme_error ignored;
+    struct acme_key *key;
+
+    acme_buffer_clear(&pair->chain_pem);
+    acme_buffer_clear(&pair->key_pem);
+    acme_buffer_clear(&pair->meta_json);
+    if (!acme_store_pair_read(generation_fd, index, &pair->chain_pem,
+            &pair->key_pem, err)
+        || !acme_pair_matches(acme_buffer_bytes(&pair->chain_pem),
+            acme_buffer_bytes(&pair->key_pem), err)) {
+        return false;
+    }
+    key = acme_key_read(acme_buffer_bytes(&pair->key_pem), err);
+    if (key == NULL) {
+        return false;
+    }
+    pair->key_type = acme_key_type_of_key(key);
+    acme_key_free(key);
+    (void) acme_store_meta_read(generation_fd, index, &pair->meta_json,
+        &ignored);
+    return true;
+}
+
+bool
+service_pair_read(const struct job *job, const struct keeper *keeper,
+    bool rsa, struct service_pair *pair, struct acme_error *err)
+{
+    char path[PATH_MAX];
+    bool found = false;
+    int fd;
+
+    *pair = (struct service_pair) {
+        .chain_pem = ACME_BUFFER(ACME_STORE_FILE_MAX),
+        .key_pem = ACME_BUFFER(ACME_STORE_FILE_MAX),
+        .meta_json = ACME_BUFFER(ACME_STORE_FILE_MAX) };
+    fd = acme_store_live_open(keeper->settings->state_path, job->cert->folder,
+        path, sizeof(path), err);
+    if (fd < 0) {
+        return false;
+    }
+    acme_fail(err, ACME_LOCAL, "there is none with such a key");
+    err->sys = ENOENT;   /* unless one is damaged: it may have been this one */
+    for (size_t i = 0; !found && i < ACME_KEYS_MAX; i++) {
+        struct acme_error why;
+
+        if (read_pair(fd, i, pair, &why)) {
+            found = acme_key_is_rsa(pair->key_type) == rsa;
+        } else if (why.sys != ENOENT) {
+            *err = why;
+            acme_while(err, "%s/%s", path, acme_pair_files[i].chain);
+        }
+    }
+    close(fd);
+    return found;
+}
+
+/* ---- its judgement */
 
 bool
 service_meta(const struct job *job, const struct acme_leaf *leaf, int64_t now,
@@ -47,34 +115,18 @@ same_text(const char *a, const char *b)
     return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
 }
 
-static cJSON *
-read_meta(const char *generation)
-{
-    struct acme_buffer json = ACME_BUFFER(ACME_STORE_FILE_MAX);
-    struct acme_error err;
-    cJSON *root = NULL;
-    int fd = open(generation, O_PATH | O_DIRECTORY | O_CLOEXEC);
-
-    if (fd >= 0) {
-        if (acme_durable_read(fd, META_FILE, &json, &err)) {
-            root = acme_json_parse(acme_buffer_bytes(&json), &err);
-        }
-        close(fd);
-    }
-    acme_buffer_free(&json);
-    return root;
-}
-
 /*
- * When and how the generation was obtained, and whether as the settings say.
- * Without a readable meta.json we do not know better: take it as ours.
+ * When and how the pair was obtained, and whether as the settings say. Without
+ * a readable meta.json we do not know better: take it as ours.
  */
 static bool
-is_as_ordered(struct job *job, const char *generation, struct acme_error *err)
+is_as_ordered(struct job *job, struct acme_bytes meta_json,
+    struct acme_error *err)
 {
+    struct acme_error ignored;
     const struct acme_settings_ca *ca = job->account->ca;
     const char *wanted = job->cert->profile;
-    cJSON *root = read_meta(generation);
+    cJSON *root = acme_json_parse(meta_json, &ignored);
     const char *url = acme_json_text(root, "ca", ACME_URL_MAX);
     const char *profile = acme_json_text(root, "profile", ACME_PROFILE_MAX);
     const char *obtained = acme_json_text(root, "obtained",
@@ -98,21 +150,43 @@ is_as_ordered(struct job *job, const char *generation, struct acme_error *err)
 }
 
 static bool
-fits(const struct job *job, struct acme_bytes key_pem,
+is_of_its_kind(const struct job *job, const struct service_pair *pair)
+{
+    return acme_key_is_rsa(pair->key_type)
+        == acme_key_is_rsa(job_key_type(job));
+}
+
+/*
+ * The pair with our kind of key, or else what is served in its place; then
+ * err says why.
+ */
+static bool
+find_pair(const struct job *job, const struct keeper *keeper,
+    struct service_pair *pair, struct acme_error *err)
+{
+    bool rsa = acme_key_is_rsa(job_key_type(job));
+    struct acme_error ignored;
+
+    if (service_pair_read(job, keeper, rsa, pair, err)) {
+        return true;
+    }
+    service_pair_free(pair);
+    return service_pair_read(job, keeper, !rsa, pair, &ignored);
+}
+
+static bool
+fits(const struct job *job, const struct service_pair *pair,
     const struct acme_leaf *leaf, struct acme_error *err)
 {
-    struct acme_key *key = acme_key_read(key_pem, err);
-    enum acme_key_type type;
     const char *missing;
 
-    if (key == NULL) {
-        return false;
+    if (!is_of_its_kind(job, pair)
+        && (err->sys != ENOENT || job->other != NULL)) {
+        return false;   /* it is damaged, or the other half came first */
     }
-    type = acme_key_type_of_key(key);
-    acme_key_free(key);
-    if (type != job->cert->key_type) {
+    if (pair->key_type != job_key_type(job)) {
         return acme_fail(err, ACME_MISCONFIG, "acme_key is now %s",
-            acme_key_type_name(job->cert->key_type));
+            acme_key_type_name(job_key_type(job)));
     }
     if (!acme_leaf_covers(leaf, (const char *const *) job->cert->names,
             job->cert->name_count, &missing)) {
@@ -124,32 +198,31 @@ fits(const struct job *job, struct acme_bytes key_pem,
 bool
 service_is_current(struct job *job, struct keeper *keeper)
 {
-    struct acme_buffer chain = ACME_BUFFER(ACME_STORE_FILE_MAX);
-    struct acme_buffer key = ACME_BUFFER(ACME_STORE_FILE_MAX);
+    struct service_pair pair;
     struct acme_leaf leaf = { 0 };
     struct acme_error err = { 0 };
-    char path[PATH_MAX];
 
     job->fits = false;
-    job->served = acme_store_live_read(keeper->settings->state_path,
-            job->cert->folder, path, sizeof(path), &chain, &key, &err)
-        && acme_pair_matches(acme_buffer_bytes(&chain),
-            acme_buffer_bytes(&key), &err)
-        && acme_leaf_read(acme_buffer_bytes(&chain), &leaf, &err);
+    job->serial[0] = '\0';
+    job->served = find_pair(job, keeper, &pair, &err)
+        && acme_leaf_read(acme_buffer_bytes(&pair.chain_pem), &leaf, &err);
     if (job->served) {
         job->not_before = leaf.not_before;
         job->not_after = leaf.not_after;
-        job->fits = is_as_ordered(job, path, &err)
-            && fits(job, acme_buffer_bytes(&key), &leaf, &err);
+        if (is_of_its_kind(job, &pair)) {
+            strcpy(job->serial, leaf.serial);
+        }
+        job->fits = is_as_ordered(job, acme_buffer_bytes(&pair.meta_json),
+                &err)
+            && fits(job, &pair, &leaf, &err);
     }
     if (!job->fits && err.sys != ENOENT) {
         acme_log(&job->log, ACME_LOG_NOTICE,
             "the certificate in service is to be replaced: %s", err.text);
     }
     acme_leaf_free(&leaf);
-    acme_buffer_wipe(&key);
-    acme_buffer_free(&chain);
-    return job->fits && keeper->now < service_renew_at(job, keeper);
+    service_pair_free(&pair);
+    return job->fits && keeper->now < service_due_at(job, keeper);
 }
 
 int64_t
@@ -160,23 +233,42 @@ service_renew_at(const struct job *job, const struct keeper *keeper)
         job->obtained_at <= keeper->now ? job->obtained_at : 0);
 }
 
+int64_t
+service_due_at(const struct job *job, const struct keeper *keeper)
+{
+    int64_t at = service_renew_at(job, keeper);
+
+    if (job->other != NULL && job->other->fits) {
+        int64_t other_at = service_renew_at(job->other, keeper);
+
+        if (other_at > job->obtained_at && other_at < at) {
+            at = other_at;
+        }
+    }
+    return at;
+}
+
 bool
 service_has_key(const struct job *job, const struct keeper *keeper)
 {
-    struct acme_buffer chain = ACME_BUFFER(ACME_STORE_FILE_MAX);
-    struct acme_buffer live = ACME_BUFFER(ACME_STORE_FILE_MAX);
     struct acme_buffer key = ACME_BUFFER(ACME_STORE_FILE_MAX);
+    struct service_pair pair;
+    struct acme_leaf leaf = { 0 };
     struct acme_error ignored;
-    char path[PATH_MAX];
     bool same;
 
-    same = job->key != NULL && acme_key_write(job->key, &key, &ignored)
-        && acme_store_live_read(keeper->settings->state_path,
-            job->cert->folder, path, sizeof(path), &chain, &live, &ignored)
-        && acme_pair_matches(acme_buffer_bytes(&chain),
-            acme_buffer_bytes(&key), &ignored);
+    if (job->key == NULL) {
+        return false;
+    }
+    same = service_pair_read(job, keeper, acme_key_is_rsa(job_key_type(job)),
+            &pair, &ignored)
+        && acme_key_write(job->key, &key, &ignored)
+        && acme_pair_matches(acme_buffer_bytes(&pair.chain_pem),
+            acme_buffer_bytes(&key), &ignored)
+        && acme_leaf_read(acme_buffer_bytes(&pair.chain_pem), &leaf, &ignored)
+        && strcmp(leaf.serial, job->began_with) != 0;
+    acme_leaf_free(&leaf);
+    service_pair_free(&pair);
     acme_buffer_wipe(&key);
-    acme_buffer_wipe(&live);
-    acme_buffer_free(&chain);
     return same;
 }

@@ -6,9 +6,25 @@
 #include "crypto/x509.h"
 #include "keeper/state.h"
 
+/* A pair that is in service. */
+struct service_pair {
+    struct acme_buffer chain_pem, key_pem, meta_json;
+    enum acme_key_type key_type;
+};
+
 /*
- * Read live/<folder> and set .served, .fits, .not_before, .not_after and
- * .obtained_at. True when it fits the settings and is not yet due for renewal.
+ * Read the pair of live/<folder> whose key is RSA, or is not, when it is whole
+ * and matches. False with .sys = ENOENT when there is none. Free it in any
+ * case.
+ */
+bool service_pair_read(const struct job *job, const struct keeper *keeper,
+    bool rsa, struct service_pair *pair, struct acme_error *err);
+void service_pair_free(struct service_pair *pair);
+
+/*
+ * Read live/<folder> and set .served, .fits, .serial, .not_before, .not_after
+ * and .obtained_at. True when it fits the settings and is not yet due for
+ * renewal.
  */
 bool service_is_current(struct job *job, struct keeper *keeper);
 
@@ -16,8 +32,15 @@ bool service_is_current(struct job *job, struct keeper *keeper);
 int64_t service_renew_at(const struct job *job, const struct keeper *keeper);
 
 /*
- * Is the key of the order under way the one of the certificate in service?
- * Then that order has been installed, and only its end was missed.
+ * The same, with one decision for both halves: when one is to be renewed, the
+ * other one is too, unless it has been obtained since.
+ */
+int64_t service_due_at(const struct job *job, const struct keeper *keeper);
+
+/*
+ * Is the key of the order under way the one of the certificate in service,
+ * which is another one than when it began? Then that order has been
+ * installed, and only its end was missed.
  */
 bool service_has_key(const struct job *job, const struct keeper *keeper);
 

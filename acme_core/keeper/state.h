@@ -67,11 +67,17 @@ enum job_state {
     JOB_ORDERING    /* the agent works on it */
 };
 
-/* One certificate being looked after. */
+/*
+ * One certificate being looked after, or of one with two key types a half:
+ * that with the first or the second of them. Halves have orders, keys and
+ * plans of their own, and one generation and one decision to renew.
+ */
 struct job {
     const struct acme_settings_cert *cert;
+    size_t half;                /* index into cert->key_types */
+    struct job *other;          /* the other half, or NULL */
     struct account *account;
-    struct acme_log name_log, log;
+    struct acme_log name_log, key_log, log;
     enum job_state state;
     uint32_t id;                /* of this attempt */
     int64_t next_at;            /* unix seconds, when idle */
@@ -79,6 +85,7 @@ struct job {
     int64_t not_after;
     bool served;                /* live/ holds a certificate */
     bool fits;                  /* with the names, key and CA asked for */
+    char serial[64];            /* of that with our kind of key, or "" */
     int64_t obtained_at;        /* when it was, or 0 */
     struct acme_plan plan;
     struct acme_key *key;       /* of the order under way */
@@ -86,12 +93,20 @@ struct job {
     struct acme_challenge_wish wish;        /* of the order under way */
     enum acme_challenge_type proven_by;     /* what worked last time */
     bool without_profile;       /* in this attempt: the CA does not have it */
+    char began_with[64];        /* .serial when it was begun */
     unsigned agents_lost;       /* in this attempt */
     bool resumed;               /* this attempt began with an order_url */
     struct proof *proofs;
     size_t proof_count;
     int keygen_fd;              /* or -1 */
 };
+
+/* The type of the job's key. */
+static inline enum acme_key_type
+job_key_type(const struct job *job)
+{
+    return job->cert->key_types[job->half];
+}
 
 /* How new certificates reach the server. */
 struct deploy {
@@ -133,7 +148,8 @@ struct keeper {
     int64_t agent_heard_at;     /* it spoke, or was given an order */
     int64_t agent_start_at;     /* unix seconds */
     struct account *accounts;   /* settings->ca_count */
-    struct job *jobs;           /* settings->cert_count */
+    struct job *jobs;           /* of each certificate one or two */
+    size_t job_count;
     struct job *active[ORDERS_MAX];
     size_t active_count;
     struct job *keygen_asked[ORDERS_MAX];   /* in the order of asking */

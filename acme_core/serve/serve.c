@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "crypto/placeholder.h"
 #include "crypto/x509.h"
@@ -45,7 +46,57 @@ acme_serve_alpn01(const struct acme_page *page,
         && acme_page_find_alpn(page, name, pair);
 }
 
-/* ---- the live pair, or a placeholder */
+/* ---- the live pairs, or a placeholder */
+
+/* What a pair of the store is worth, better ones below. */
+enum worth { ABSENT, DAMAGED, WHOLE, WANTED };
+
+static enum worth
+worth_of(struct acme_bytes chain, struct acme_bytes key_pem,
+    const struct acme_settings_cert *cert, int64_t now)
+{
+    struct acme_key *key;
+    struct acme_leaf leaf;
+    struct acme_error ignored;
+    enum worth worth = WHOLE;
+    bool rsa;
+
+    if (!acme_leaf_read(chain, &leaf, &ignored)) {
+        return WHOLE;
+    }
+    key = acme_key_read(key_pem, &ignored);
+    rsa = key != NULL && acme_key_is_rsa(acme_key_type_of_key(key));
+    acme_key_free(key);
+    for (size_t i = 0; i < acme_settings_key_count(cert); i++) {
+        if (acme_key_is_rsa(cert->key_types[i]) == rsa
+            && leaf.not_after > now) {
+            worth = WANTED;
+        }
+    }
+    acme_leaf_free(&leaf);
+    return worth;
+}
+
+static enum worth
+judge_pair(int generation_fd, size_t index,
+    const struct acme_settings_cert *cert, int64_t now,
+    struct acme_error *err)
+{
+    struct acme_buffer chain = ACME_BUFFER(ACME_STORE_FILE_MAX);
+    struct acme_buffer key = ACME_BUFFER(ACME_STORE_FILE_MAX);
+    enum worth worth = DAMAGED;
+
+    if (!acme_store_pair_read(generation_fd, index, &chain, &key, err)) {
+        worth = err->sys == ENOENT ? ABSENT : DAMAGED;
+    } else if (acme_pair_matches(acme_buffer_bytes(&chain),
+            acme_buffer_bytes(&key), err)) {
+        worth = worth_of(acme_buffer_bytes(&chain), acme_buffer_bytes(&key),
+            cert, now);
+    }
+    acme_buffer_wipe(&key);
+    acme_buffer_free(&chain);
+    return worth;
+}
 
 static bool
 join(char **out, const char *dir, const char *file)
@@ -54,25 +105,61 @@ join(char **out, const char *dir, const char *file)
 }
 
 static bool
-find_live(const char *state_path, const char *folder,
-    struct acme_serve_cert *out, struct acme_error *err)
+add_pair(struct acme_serve_cert *out, const char *path,
+    const struct acme_pair_files *files)
 {
-    struct acme_buffer chain = ACME_BUFFER(ACME_STORE_FILE_MAX);
-    struct acme_buffer key = ACME_BUFFER(ACME_STORE_FILE_MAX);
-    char path[PATH_MAX];
-    bool ok;
+    struct acme_serve_pair *pair = &out->pairs[out->pair_count++];
 
-    ok = acme_store_live_read(state_path, folder, path, sizeof(path), &chain,
-            &key, err)
-        && (acme_pair_matches(acme_buffer_bytes(&chain),
-                acme_buffer_bytes(&key), err)
-            || acme_while(err, "%s", path));
-    if (ok && (!join(&out->cert_path, path, "fullchain.pem")
-            || !join(&out->key_path, path, "privkey.pem"))) {
-        ok = acme_fail_memory(err);
+    return join(&pair->cert_path, path, files->chain)
+        && join(&pair->key_path, path, files->key);
+}
+
+struct warner {
+    acme_settings_warn warn;
+    void *ctx;
+};
+
+static void
+say_unusable(const struct warner *warner, const char *folder,
+    struct acme_error *err)
+{
+    acme_while(err, "the stored certificate of %s cannot be served", folder);
+    warner->warn(warner->ctx, err->text);
+}
+
+/* The pairs of the live generation; none, with a warning, when in doubt. */
+static bool
+find_live(const struct acme_settings *settings,
+    const struct acme_settings_cert *cert, int64_t now,
+    const struct warner *warner, struct acme_serve_cert *out)
+{
+    enum worth worth[ACME_KEYS_MAX], best = WHOLE;
+    char path[PATH_MAX];
+    struct acme_error err;
+    bool ok = true;
+    int fd = acme_store_live_open(settings->state_path, cert->folder, path,
+        sizeof(path), &err);
+
+    if (fd < 0) {
+        if (err.sys != ENOENT) {
+            say_unusable(warner, cert->folder, &err);
+        }
+        return true;
     }
-    acme_buffer_wipe(&key);
-    acme_buffer_free(&chain);
+    for (size_t i = 0; i < ACME_KEYS_MAX; i++) {
+        worth[i] = judge_pair(fd, i, cert, now, &err);
+        best = worth[i] > best ? worth[i] : best;
+        if (worth[i] == DAMAGED) {
+            acme_while(&err, "%s/%s", path, acme_pair_files[i].chain);
+            say_unusable(warner, cert->folder, &err);
+        }
+    }
+    close(fd);
+    for (size_t i = 0; ok && i < ACME_KEYS_MAX; i++) {
+        if (worth[i] == best) {
+            ok = add_pair(out, path, &acme_pair_files[i]);
+        }
+    }
     return ok;
 }
 
@@ -82,32 +169,32 @@ acme_serve_cert(const struct acme_settings *settings,
     acme_settings_warn warn, void *warn_ctx, struct acme_serve_cert *out,
     struct acme_error *err)
 {
+    const struct warner warner = { warn, warn_ctx };
+    bool ok;
+
     memset(out, 0, sizeof(*out));
     out->cert_pem.limit = out->key_pem.limit = ACME_STORE_FILE_MAX;
-    if (find_live(settings->state_path, cert->folder, out, err)) {
-        return true;
+    ok = find_live(settings, cert, now, &warner, out)
+        || acme_fail_memory(err);
+    if (ok && out->pair_count == 0) {
+        out->placeholder = true;
+        ok = acme_placeholder_write(cert->names[0], now, &out->cert_pem,
+            &out->key_pem, err);
     }
-    if (err->sys != ENOENT) {
-        acme_while(err, "the stored certificate of %s cannot be served",
-            cert->folder);
-        warn(warn_ctx, err->text);
-    }
-    out->placeholder = true;
-    if (!acme_placeholder_write(cert->names[0], now, &out->cert_pem,
-            &out->key_pem, err)) {
+    if (!ok) {
         acme_serve_cert_free(out);
-        return false;
     }
-    return true;
+    return ok;
 }
 
 void
 acme_serve_cert_free(struct acme_serve_cert *cert)
 {
-    free(cert->cert_path);
-    free(cert->key_path);
+    for (size_t i = 0; i < cert->pair_count; i++) {
+        free(cert->pairs[i].cert_path);
+        free(cert->pairs[i].key_path);
+    }
+    cert->pair_count = 0;
     acme_buffer_free(&cert->cert_pem);
     acme_buffer_wipe(&cert->key_pem);
-    cert->cert_path = NULL;
-    cert->key_path = NULL;
 }

@@ -31,18 +31,26 @@ bool acme_serve_http01(const struct acme_page *page, const char *path,
 bool acme_serve_alpn01(const struct acme_page *page,
     const struct acme_hello *hello, struct acme_page_alpn *pair);
 
+/* A generation's own files. */
+struct acme_serve_pair {
+    char *cert_path, *key_path;
+};
+
 /* What a server hands to its TLS layer. Free with acme_serve_cert_free. */
 struct acme_serve_cert {
+    struct acme_serve_pair pairs[ACME_KEYS_MAX];  /* ECDSA before RSA */
+    size_t pair_count;            /* none: the placeholder */
     bool placeholder;
-    char *cert_path, *key_path;   /* the generation's own files, or NULL */
     struct acme_buffer cert_pem;  /* the placeholder, else empty */
     struct acme_buffer key_pem;
 };
 
 /*
- * The certificate to serve now: the newest generation when its pair is whole
- * and matches, else a placeholder made in memory. A damaged pair is a
- * warning, never a failure. Writes nothing.
+ * The certificate to serve now: of the newest generation each pair that is
+ * whole and matches, else a placeholder made in memory. A pair that is
+ * expired, or whose type acme_key no longer has, is served only where there
+ * is no better one. A damaged pair is a warning, never a failure. Writes
+ * nothing.
  *   warn   gets the reason when the store has something unusable
  */
 bool acme_serve_cert(const struct acme_settings *settings,

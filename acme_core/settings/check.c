@@ -218,9 +218,45 @@ check_key(size_t argc, const char *const *argv, struct acme_error *err)
     static const char *const words[] = { "ecdsa:256", "ecdsa:384",
         "rsa:2048", "rsa:3072", "rsa:4096" };
 
+    enum acme_key_type types[ACME_KEYS_MAX];
+
+    for (size_t i = 0; i < argc; i++) {
+        if (!check_word(argv[i], strcmp, words, 5,
+                "ecdsa:256, ecdsa:384, rsa:2048, rsa:3072, rsa:4096", err)) {
+            return false;
+        }
+    }
+    acme_value_keys(argc, argv, types);
+    return argc == 1
+        || acme_key_is_rsa(types[0]) != acme_key_is_rsa(types[1])
+        || acme_fail(err, ACME_MISCONFIG, "invalid value \"%s\" beside "
+            "\"%s\", allowed are one type, or one of ecdsa and one of rsa",
+            argv[1], argv[0]);
+}
+
+void
+acme_value_keys(size_t argc, const char *const *argv,
+    enum acme_key_type types[ACME_KEYS_MAX])
+{
+    types[0] = acme_key_type_of(argv[0]);
+    types[1] = argc > 1 ? acme_key_type_of(argv[1]) : ACME_KEY_NONE;
+    if (argc > 1 && acme_key_is_rsa(types[0])) {
+        enum acme_key_type rsa = types[0];
+
+        types[0] = types[1];
+        types[1] = rsa;
+    }
+}
+
+/* ---- acme_key_policy */
+
+static bool
+check_key_policy(size_t argc, const char *const *argv, struct acme_error *err)
+{
+    static const char *const words[] = { "rotate", "reuse" };
+
     (void) argc;
-    return check_word(argv[0], strcmp, words, 5,
-        "ecdsa:256, ecdsa:384, rsa:2048, rsa:3072, rsa:4096", err);
+    return check_word(argv[0], strcasecmp, words, 2, "rotate, reuse", err);
 }
 
 /* ---- acme_reload */
@@ -351,6 +387,7 @@ static const checker checkers[ACME_DIRECTIVE_COUNT] = {
     [ACME_DIRECTIVE_PROFILE] = check_profile,
     [ACME_DIRECTIVE_PREFERRED_CHAIN] = check_chain,
     [ACME_DIRECTIVE_KEY] = check_key,
+    [ACME_DIRECTIVE_KEY_POLICY] = check_key_policy,
     [ACME_DIRECTIVE_RELOAD] = check_reload,
     [ACME_DIRECTIVE_PORT_MAP] = check_port_map,
     [ACME_DIRECTIVE_STATE_PATH] = check_path,

@@ -15,6 +15,9 @@ unsigned acme_value_delay(size_t argc, const char *const *argv,
     unsigned otherwise);
 void acme_value_ports(size_t argc, const char *const *argv, unsigned *http,
     unsigned *https);
+/* The types of acme_key, ECDSA first; [1] is ACME_KEY_NONE when it is one. */
+void acme_value_keys(size_t argc, const char *const *argv,
+    enum acme_key_type types[ACME_KEYS_MAX]);
 /* A contact as URL: malloc'ed, NULL when memory ends. */
 char *acme_value_contact(const char *argument);
 

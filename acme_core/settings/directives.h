@@ -52,10 +52,15 @@
         1, 1, "issuer", "the CA's choice",                                  \
         "Of several chains that a CA offers, the one whose last "           \
         "certificate was issued by this common name.")                      \
-    X(KEY, "acme_key", "AcmeKey", BOTH, 1, 1,                               \
-        "type", "ecdsa:256",                                                \
+    X(KEY, "acme_key", "AcmeKey", BOTH, 1, 2,                               \
+        "type [type]", "ecdsa:256",                                         \
         "Type of the certificate's key: ecdsa:256, ecdsa:384, rsa:2048, "   \
-        "rsa:3072, rsa:4096.")                                              \
+        "rsa:3072, rsa:4096. One of ECDSA and one of RSA: a certificate "   \
+        "of each, and every client gets the one that suits it.")            \
+    X(KEY_POLICY, "acme_key_policy", "AcmeKeyPolicy", BOTH, 1, 1,           \
+        "rotate | reuse", "rotate",                                         \
+        "A renewal gets a new key, or the key of its predecessor (for "     \
+        "pins and TLSA records) as long as acme_key is the same.")          \
     X(RELOAD, "acme_reload", "AcmeReload", GLOBAL, 1, 2,                    \
         "graceful [delay=time] | off", "graceful delay=10s",                \
         "How a new certificate goes live: by a graceful reload, where "     \

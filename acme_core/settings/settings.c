@@ -354,6 +354,12 @@ add_argument_names(struct acme_settings_cert *cert,
 
 /* ---- certificates */
 
+size_t
+acme_settings_key_count(const struct acme_settings_cert *cert)
+{
+    return cert->key_types[1] == ACME_KEY_NONE ? 1 : 2;
+}
+
 bool
 acme_settings_same_names(const struct acme_settings_cert *a,
     const struct acme_settings_cert *b)
@@ -373,7 +379,8 @@ static bool
 same_cert(const struct acme_settings_cert *a,
     const struct acme_settings_cert *b)
 {
-    return a->ca == b->ca && a->key_type == b->key_type
+    return a->ca == b->ca
+        && memcmp(a->key_types, b->key_types, sizeof(a->key_types)) == 0
         && acme_settings_same_names(a, b);
 }
 
@@ -418,9 +425,12 @@ check_manner(const struct acme_settings_cert *a,
         what = "acme_profile";
     } else if (!same_text(a->chain, b->chain)) {
         what = "acme_preferred_chain";
+    } else if (a->reuse_key != b->reuse_key) {
+        what = "acme_key_policy";
     }
     return what == NULL || acme_fail(err, ACME_MISCONFIG, "%s differs from "
-        "that of another server with the same names, in %s", what, a->where);
+        "that of another server with the same certificate, in %s", what,
+        a->where);
 }
 
 /* Take the certificate over, or find the one that is the same. */
@@ -451,6 +461,22 @@ place_cert(struct acme_settings *settings, struct acme_settings_cert *cert,
     return true;
 }
 
+static void
+set_keys(struct acme_settings_cert *cert, const struct acme_scope *global,
+    const struct acme_scope *server)
+{
+    const struct acme_scope_value *value = acme_scope_value(server, global,
+        ACME_DIRECTIVE_KEY);
+
+    cert->key_types[0] = ACME_KEY_ECDSA_256;
+    if (value != NULL) {
+        acme_value_keys(value->argc, (const char *const *) value->argv,
+            cert->key_types);
+    }
+    cert->reuse_key = strcasecmp(text_of(server, global,
+        ACME_DIRECTIVE_KEY_POLICY, "rotate"), "reuse") == 0;
+}
+
 bool
 acme_settings_add_server(struct acme_settings *settings,
     const struct acme_scope *global, const struct acme_scope *server,
@@ -462,8 +488,7 @@ acme_settings_add_server(struct acme_settings *settings,
     struct acme_settings_cert cert = { 0 };
     bool ok;
 
-    cert.key_type = acme_key_type_of(text_of(server, global,
-        ACME_DIRECTIVE_KEY, "ecdsa:256"));
+    set_keys(&cert, global, server);
     cert.names = calloc(ACME_NAMES_MAX, sizeof(*cert.names));
     cert.where = strdup(domain->where);
     if (cert.names == NULL || cert.where == NULL

@@ -87,7 +87,8 @@ enum {
     ACME_NAME_MAX = 253,
     ACME_NAMES_MAX = 100,
     ACME_PROFILE_MAX = 64,
-    ACME_CHAIN_ISSUER_MAX = 127
+    ACME_CHAIN_ISSUER_MAX = 127,
+    ACME_KEYS_MAX = 2     /* types of key, each with a certificate of its own */
 };
 
 struct acme_settings_ca {
@@ -102,7 +103,9 @@ struct acme_settings_ca {
 struct acme_settings_cert {
     char **names;         /* lower case, as given, without duplicates */
     size_t name_count;    /* at least 1 */
-    enum acme_key_type key_type;
+    enum acme_key_type key_types[ACME_KEYS_MAX];  /* one, or an ECDSA and
+                             then an RSA type; the rest ACME_KEY_NONE */
+    bool reuse_key;       /* a renewal takes its predecessor's key */
     size_t ca;            /* index into cas */
     enum acme_challenge_type challenges[ACME_CHALLENGE_TYPES];
     size_t challenge_count;   /* at least 1, the preferred type first */
@@ -165,9 +168,9 @@ typedef void (*acme_settings_warn)(void *ctx, const char *text);
  *           expressions, "", "_", localhost, wildcards without dns-01, ...)
  *           are left out, each with a warning naming it
  *   cert_out  index of its certificate; servers that name the same set with
- *             the same key type and CA share one
+ *             the same key types and CA share one
  * Errors: an argument of acme_domain that cannot be in a certificate; no
- * name left.
+ * name left; another acme_key_policy than the one it is shared with.
  */
 bool acme_settings_add_server(struct acme_settings *settings,
     const struct acme_scope *global, const struct acme_scope *server,
@@ -177,6 +180,9 @@ bool acme_settings_add_server(struct acme_settings *settings,
 /* Is it one of the names, as it is spelled? */
 bool acme_settings_has_name(const struct acme_settings_cert *cert,
     const char *name);
+
+/* How many key types it has. */
+size_t acme_settings_key_count(const struct acme_settings_cert *cert);
 
 /* Do both name the same set? */
 bool acme_settings_same_names(const struct acme_settings_cert *a,

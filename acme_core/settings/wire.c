@@ -12,7 +12,7 @@
 
 #include "settings/name.h"
 
-#define VERSION "acme-settings 4"
+#define VERSION "acme-settings 5"
 
 enum { CAS_MAX = 1000, CERTS_MAX = 100000, CONTACTS_MAX = 10,
     TEXT_MAX = 4096, LOG_ID_MAX = 999999999 };
@@ -79,7 +79,9 @@ static bool
 put_cert(struct acme_buffer *wire, const struct acme_settings_cert *cert)
 {
     return put_texts(wire, cert->names, cert->name_count)
-        && put(wire, acme_key_type_name(cert->key_type))
+        && put(wire, acme_key_type_name(cert->key_types[0]))
+        && put_optional(wire, acme_key_type_name(cert->key_types[1]))
+        && put_number(wire, cert->reuse_key)
         && put_number(wire, cert->ca) && put_optional(wire, cert->folder)
         && put_manner(wire, cert);
 }
@@ -271,6 +273,22 @@ is_folder(const char *folder)
     return folder != NULL && folder[0] != '.' && strchr(folder, '/') == NULL;
 }
 
+/* One type, or one ECDSA and then one RSA type. */
+static void
+get_keys(struct reader *reader, struct acme_settings_cert *cert)
+{
+    const char *second;
+
+    cert->key_types[0] = acme_key_type_of(get(reader));
+    second = get(reader);
+    cert->key_types[1] = acme_key_type_of(second);
+    if (cert->key_types[0] == ACME_KEY_NONE || (second[0] != '\0'
+            && (acme_key_is_rsa(cert->key_types[0])
+                || !acme_key_is_rsa(cert->key_types[1])))) {
+        reader->broken = true;
+    }
+}
+
 static void
 get_manner(struct reader *reader, struct acme_settings_cert *cert)
 {
@@ -293,12 +311,13 @@ get_cert(struct reader *reader, const struct acme_settings *settings,
     struct acme_error err;
 
     get_texts(reader, ACME_NAMES_MAX, &cert->names, &cert->name_count);
-    cert->key_type = acme_key_type_of(get(reader));
+    get_keys(reader, cert);
+    cert->reuse_key = get_number(reader, 1);
     cert->ca = get_number(reader, CAS_MAX);
     cert->folder = get_optional(reader);
     get_manner(reader, cert);
-    if (cert->name_count == 0 || cert->key_type == ACME_KEY_NONE
-        || cert->ca >= settings->ca_count || !is_folder(cert->folder)) {
+    if (cert->name_count == 0 || cert->ca >= settings->ca_count
+        || !is_folder(cert->folder)) {
         reader->broken = true;
     }
     for (size_t i = 0; i < cert->name_count && !reader->broken; i++) {

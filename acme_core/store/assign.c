@@ -45,8 +45,12 @@ bool
 acme_store_entry(const struct acme_settings *settings,
     const struct acme_settings_cert *cert, struct acme_buffer *entry)
 {
-    return acme_buffer_printf(entry, "ca %s\nkey %s\n",
-            settings->cas[cert->ca].url, acme_key_type_name(cert->key_type))
+    const char *second = acme_key_type_name(cert->key_types[1]);
+
+    return acme_buffer_printf(entry, "ca %s\nkey %s%s%s\n",
+            settings->cas[cert->ca].url,
+            acme_key_type_name(cert->key_types[0]),
+            second != NULL ? " " : "", second != NULL ? second : "")
         && add_names(cert, entry);
 }
 

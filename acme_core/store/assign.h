@@ -18,7 +18,7 @@
 /* Set .folder of every certificate. Reads the store, writes nothing. */
 bool acme_store_assign(struct acme_settings *settings, struct acme_error *err);
 
-/* certs/<folder>/entry: a line each for CA URL, key type and sorted names. */
+/* certs/<folder>/entry: a line each for CA URL, key types, sorted names. */
 bool acme_store_entry(const struct acme_settings *settings,
     const struct acme_settings_cert *cert, struct acme_buffer *entry);
 

@@ -204,6 +204,16 @@ acme_durable_remove(int dir_fd, const char *name, struct acme_error *err)
     return sync_dir(dir_fd, err);
 }
 
+bool
+acme_durable_rmdir(int dir_fd, const char *name, struct acme_error *err)
+{
+    if (unlinkat(dir_fd, name, AT_REMOVEDIR) == 0) {
+        return sync_dir(dir_fd, err);
+    }
+    return errno == ENOENT || errno == ENOTEMPTY || errno == EEXIST
+        || acme_fail_sys(err, "removing %s", name);
+}
+
 static bool
 read_all(int fd, struct acme_buffer *out)
 {

@@ -43,6 +43,9 @@ bool acme_durable_link(int dir_fd, const char *name, const char *target,
  */
 bool acme_durable_remove(int dir_fd, const char *name, struct acme_error *err);
 
+/* Remove a directory when nothing is in it; otherwise leave it. */
+bool acme_durable_rmdir(int dir_fd, const char *name, struct acme_error *err);
+
 /*
  * Append a regular file's content; no link is followed, FIFOs and devices
  * are refused. False with .sys = ENOENT when it does not exist, EFBIG when

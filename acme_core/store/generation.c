@@ -20,9 +20,6 @@
 #include "store/path.h"
 
 #define NEW_FOLDER ".new"
-#define CHAIN_FILE "fullchain.pem"
-#define KEY_FILE "privkey.pem"
-#define META_FILE "meta.json"
 #define ENTRY_FILE "entry"
 
 enum {
@@ -30,6 +27,11 @@ enum {
     YOUNG_S = 3600,
     NUMBERS_MAX = 1000,
     FOLDERS_SIZE_MAX = 64 * 1024 * 1024
+};
+
+const struct acme_pair_files acme_pair_files[ACME_KEYS_MAX] = {
+    { "fullchain.pem", "privkey.pem", "meta.json" },
+    { "fullchain.rsa.pem", "privkey.rsa.pem", "meta.rsa.json" },
 };
 
 /* ---- numbers */
@@ -86,19 +88,18 @@ list_numbers(int folder_fd, unsigned numbers[NUMBERS_MAX])
 /* ---- writing */
 
 static bool
-write_files(int fd, struct acme_bytes chain_pem, struct acme_bytes key_pem,
-    struct acme_bytes meta_json, struct acme_error *err)
+write_pair(int fd, const struct acme_pair_files *files,
+    const struct acme_pair *pair, struct acme_error *err)
 {
-    return acme_durable_write(fd, CHAIN_FILE, chain_pem, 0600, err)
-        && acme_durable_write(fd, KEY_FILE, key_pem, 0600, err)
-        && acme_durable_write(fd, META_FILE, meta_json, 0600, err);
+    return acme_durable_write(fd, files->chain, pair->chain_pem, 0600, err)
+        && acme_durable_write(fd, files->key, pair->key_pem, 0600, err)
+        && acme_durable_write(fd, files->meta, pair->meta_json, 0600, err);
 }
 
 /* Whole, synced, and under its number; nothing points at it yet. */
 static bool
-write_generation(int folder_fd, unsigned number, struct acme_bytes chain_pem,
-    struct acme_bytes key_pem, struct acme_bytes meta_json,
-    struct acme_error *err)
+write_generation(int folder_fd, unsigned number,
+    const struct acme_pair *pairs, size_t pair_count, struct acme_error *err)
 {
     struct acme_error ignored;
     char name[16];
@@ -114,7 +115,10 @@ write_generation(int folder_fd, unsigned number, struct acme_bytes chain_pem,
     if (fd < 0) {
         return false;
     }
-    ok = write_files(fd, chain_pem, key_pem, meta_json, err);
+    ok = pair_count >= 1 && pair_count <= ACME_KEYS_MAX;
+    for (size_t i = 0; ok && i < pair_count; i++) {
+        ok = write_pair(fd, &acme_pair_files[i], &pairs[i], err);
+    }
     close(fd);
     ok = ok && acme_durable_rename(folder_fd, NEW_FOLDER, folder_fd, name,
         err);
@@ -169,9 +173,9 @@ prune(int folder_fd, int64_t now)
 
 bool
 acme_store_install(struct acme_store *store, const char *folder,
-    struct acme_bytes entry, struct acme_bytes chain_pem,
-    struct acme_bytes key_pem, struct acme_bytes meta_json, int64_t now,
-    unsigned *number_out, struct acme_error *err)
+    struct acme_bytes entry, const struct acme_pair *pairs,
+    size_t pair_count, int64_t now, unsigned *number_out,
+    struct acme_error *err)
 {
     unsigned numbers[NUMBERS_MAX];
     unsigned number = 1;
@@ -185,7 +189,7 @@ acme_store_install(struct acme_store *store, const char *folder,
         number = numbers[0] + 1;
     }
     ok = acme_durable_write(fd, ENTRY_FILE, entry, 0600, err)
-        && write_generation(fd, number, chain_pem, key_pem, meta_json, err)
+        && write_generation(fd, number, pairs, pair_count, err)
         && flip(store, folder, number, err);
     if (ok) {
         *number_out = number;
@@ -269,43 +273,70 @@ open_generation(int state_fd, const char *folder, unsigned number,
     return fd;
 }
 
-bool
-acme_store_live_read(const char *state_path, const char *folder,
-    char *path_out, size_t path_size, struct acme_buffer *chain_pem,
-    struct acme_buffer *key_pem, struct acme_error *err)
+int
+acme_store_live_open(const char *state_path, const char *folder,
+    char *path_out, size_t path_size, struct acme_error *err)
 {
     unsigned number;
-    int state_fd, fd;
-    bool ok;
-    int len;
+    int state_fd, fd, len;
 
     if (!acme_path_check(folder, err)) {
-        return false;
+        return -1;
     }
     state_fd = acme_path_open_state(state_path, err);
     if (state_fd < 0) {
-        return false;
+        return -1;
     }
     if (!read_link(state_fd, folder, &number, err)) {
         close(state_fd);
-        return false;
+        return -1;
     }
     fd = open_generation(state_fd, folder, number, err);
     close(state_fd);
-    if (fd < 0) {
-        return false;
-    }
-    ok = acme_durable_read(fd, CHAIN_FILE, chain_pem, err)
-        && acme_durable_read(fd, KEY_FILE, key_pem, err);
-    close(fd);
-    if (!ok) {
-        err->sys = err->sys == ENOENT ? EIO : err->sys;
-        return acme_while(err, "certs/%s/%u", folder, number);
-    }
     len = snprintf(path_out, path_size, "%s/certs/%s/%u", state_path, folder,
         number);
-    return (len > 0 && (size_t) len < path_size)
-        || acme_fail(err, ACME_LOCAL, "acme_state_path is too long");
+    if (fd >= 0 && (len < 0 || (size_t) len >= path_size)) {
+        acme_fail(err, ACME_LOCAL, "acme_state_path is too long");
+        close(fd);
+        return -1;
+    }
+    return fd;
+}
+
+/* A second pair of which there is no file is none at all. */
+static bool
+is_absent(int generation_fd, size_t index)
+{
+    return index > 0
+        && faccessat(generation_fd, acme_pair_files[index].chain, F_OK,
+            AT_SYMLINK_NOFOLLOW) != 0 && errno == ENOENT
+        && faccessat(generation_fd, acme_pair_files[index].key, F_OK,
+            AT_SYMLINK_NOFOLLOW) != 0 && errno == ENOENT;
+}
+
+bool
+acme_store_pair_read(int generation_fd, size_t index,
+    struct acme_buffer *chain_pem, struct acme_buffer *key_pem,
+    struct acme_error *err)
+{
+    const struct acme_pair_files *files = &acme_pair_files[index];
+
+    if (acme_durable_read(generation_fd, files->chain, chain_pem, err)
+        && acme_durable_read(generation_fd, files->key, key_pem, err)) {
+        return true;
+    }
+    if (err->sys == ENOENT && !is_absent(generation_fd, index)) {
+        err->sys = EIO;
+    }
+    return false;
+}
+
+bool
+acme_store_meta_read(int generation_fd, size_t index,
+    struct acme_buffer *meta_json, struct acme_error *err)
+{
+    return acme_durable_read(generation_fd, acme_pair_files[index].meta,
+        meta_json, err);
 }
 
 static int

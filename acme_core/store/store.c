@@ -380,72 +380,75 @@ acme_store_pending_write(struct acme_store *store, const char *folder,
 
 bool
 acme_store_pending_remove(struct acme_store *store, const char *folder,
-    struct acme_error *err)
+    const char *file, struct acme_error *err)
 {
-    int fd;
+    int fd = open_folder(store, "pending", folder, false, err);
+    int area_fd;
     bool ok;
 
-    if (!acme_path_check(folder, err)) {
-        return false;
-    }
-    fd = acme_path_open(store->fd, "pending", err);
     if (fd < 0) {
+        return err->sys == ENOENT;
+    }
+    ok = acme_durable_remove(fd, file, err);
+    close(fd);
+    area_fd = ok ? acme_path_open(store->fd, "pending", err) : -1;
+    if (area_fd < 0) {
         return false;
     }
-    ok = acme_durable_remove(fd, folder, err);
-    close(fd);
+    ok = acme_durable_rmdir(area_fd, folder, err);
+    close(area_fd);
     return ok;
 }
 
-/* plan/<folder>.json; a folder name may have up to 255 bytes itself. */
+/* plan/<name>.json; the name of a folder may have up to 255 bytes itself. */
 static bool
-plan_name(const char *folder, char name[NAME_MAX + 1], struct acme_error *err)
+plan_file(const char *name, char file[NAME_MAX + 1], struct acme_error *err)
 {
-    if (!acme_path_check(folder, err)) {
+    if (!acme_path_check(name, err)) {
         return false;
     }
-    if (snprintf(name, NAME_MAX + 1, "%s.json", folder) > NAME_MAX) {
+    if (snprintf(file, NAME_MAX + 1, "%s.json", name) > NAME_MAX) {
         return acme_fail(err, ACME_LOCAL, "the name of a plan is too long");
     }
     return true;
 }
 
 bool
-acme_store_plan_read(struct acme_store *store, const char *folder,
+acme_store_plan_read(struct acme_store *store, const char *name,
     struct acme_buffer *out, struct acme_error *err)
 {
-    char name[NAME_MAX + 1];
+    char file[NAME_MAX + 1];
     int fd;
     bool ok;
 
-    if (!plan_name(folder, name, err)) {
+    if (!plan_file(name, file, err)) {
         return false;
     }
     fd = acme_path_open(store->fd, "plan", err);
     if (fd < 0) {
         return false;
     }
-    ok = acme_durable_read(fd, name, out, err);
+    ok = acme_durable_read(fd, file, out, err);
     close(fd);
     return ok;
 }
 
 bool
-acme_store_plan_write(struct acme_store *store, const char *folder,
+acme_store_plan_write(struct acme_store *store, const char *name,
     struct acme_bytes json, struct acme_error *err)
 {
-    char name[NAME_MAX + 1];
+    char file[NAME_MAX + 1];
     int fd;
     bool ok;
 
-    if (!plan_name(folder, name, err)) {
+    if (!plan_file(name, file, err)) {
         return false;
     }
     fd = acme_path_open(store->fd, "plan", err);
     if (fd < 0) {
         return false;
     }
-    ok = acme_durable_write(fd, name, json, FILE_MODE, err);
+    ok = acme_durable_write(fd, file, json, FILE_MODE, err);
     close(fd);
     return ok;
 }

@@ -4,13 +4,17 @@
  *   accounts/<ca>/<id>/{account.json,account.key}
  *   certs/<folder>/entry                          what the folder is for
  *   certs/<folder>/<generation>/{fullchain.pem,privkey.pem,meta.json}
+ *   certs/<folder>/<generation>/{fullchain.rsa.pem,privkey.rsa.pem,
+ *                                meta.rsa.json}   when there is a second pair
  *   pending/<folder>/{order.json,privkey.pem}     synced before newOrder
+ *   pending/<folder>/{order.rsa.json,privkey.rsa.pem}   the second one's
  *   live/<folder> -> ../certs/<folder>/<generation>
- *   plan/<folder>.json
+ *   plan/<folder>.json, plan/<folder>+rsa.json
  *   lock
  *
  * A generation is complete or it is not there: it is written as
- * certs/<folder>/.new, synced, renamed, and only then live/ is flipped.
+ * certs/<folder>/.new, synced, renamed, and only then live/ is flipped. One
+ * pair is fullchain.pem, whatever its key; of two, the RSA one is the second.
  * Folders 0700, files 0600. Only the keeper writes; the servers read.
  */
 
@@ -97,27 +101,42 @@ bool acme_store_pending_read(struct acme_store *store, const char *folder,
     const char *file, struct acme_buffer *out, struct acme_error *err);
 bool acme_store_pending_write(struct acme_store *store, const char *folder,
     const char *file, struct acme_bytes data, struct acme_error *err);
+/* The folder goes with its last file. What is not there is fine. */
 bool acme_store_pending_remove(struct acme_store *store, const char *folder,
-    struct acme_error *err);
+    const char *file, struct acme_error *err);
 
-bool acme_store_plan_read(struct acme_store *store, const char *folder,
+/* `name` is the folder, "+rsa" behind it for a second pair. */
+bool acme_store_plan_read(struct acme_store *store, const char *name,
     struct acme_buffer *out, struct acme_error *err);
-bool acme_store_plan_write(struct acme_store *store, const char *folder,
+bool acme_store_plan_write(struct acme_store *store, const char *name,
     struct acme_bytes json, struct acme_error *err);
 
 /* ---- generations */
 
+/* A certificate's chain, its key, and where and when it came from. */
+struct acme_pair {
+    struct acme_bytes chain_pem, key_pem, meta_json;
+};
+
+/* How the files of a generation's first and second pair are called. */
+struct acme_pair_files {
+    const char *chain, *key, *meta;
+};
+
+extern const struct acme_pair_files acme_pair_files[ACME_KEYS_MAX];
+
 /*
- * Write a whole generation, flip live/<folder> to it, record `entry` as what
- * the folder is for (see assign.h), and prune: the three newest stay, and
- * anything whose live flip is less than an hour before `now`.
+ * Write a whole generation of one or two pairs, flip live/<folder> to it,
+ * record `entry` as what the folder is for (see assign.h), and prune: the
+ * three newest stay, and anything whose live flip is less than an hour before
+ * `now`.
  *   number_out   the new generation: one more than the highest there is
  * After false live/ is as it was.
  */
 bool acme_store_install(struct acme_store *store, const char *folder,
-    struct acme_bytes entry, struct acme_bytes chain_pem,
-    struct acme_bytes key_pem, struct acme_bytes meta_json, int64_t now,
-    unsigned *number_out, struct acme_error *err);
+    struct acme_bytes entry, const struct acme_pair *pairs,
+    size_t pair_count, int64_t now, unsigned *number_out,
+    struct acme_error *err);
 
 /* Record `entry` as what the folder is for, before its first order. */
 bool acme_store_entry_write(struct acme_store *store, const char *folder,
@@ -126,14 +145,25 @@ bool acme_store_entry_write(struct acme_store *store, const char *folder,
 /*
  * ---- reading, also by a server process without a struct acme_store.
  *
- * Resolve live/<folder> once and read the pair of that generation. The link
- * must have the form ../certs/<folder>/<digits>.
- *   path_out   the generation's own absolute path, where the pair was read
- * False with .sys = ENOENT when there is no certificate yet.
+ * Resolve live/<folder> once and open that generation. The link must have
+ * the form ../certs/<folder>/<digits>.
+ *   path_out   the generation's own absolute path
+ * -1 with .sys = ENOENT when there is no certificate yet.
  */
-bool acme_store_live_read(const char *state_path, const char *folder,
-    char *path_out, size_t path_size, struct acme_buffer *chain_pem,
-    struct acme_buffer *key_pem, struct acme_error *err);
+int acme_store_live_open(const char *state_path, const char *folder,
+    char *path_out, size_t path_size, struct acme_error *err);
+
+/*
+ * Chain and key of an open generation's first (0) or second (1) pair. False
+ * with .sys = ENOENT when it has no second one; a half of a pair is damage.
+ */
+bool acme_store_pair_read(int generation_fd, size_t index,
+    struct acme_buffer *chain_pem, struct acme_buffer *key_pem,
+    struct acme_error *err);
+
+/* What is known of that pair; ENOENT when nothing is. */
+bool acme_store_meta_read(int generation_fd, size_t index,
+    struct acme_buffer *meta_json, struct acme_error *err);
 
 /*
  * The folders of certs/, sorted, in one NULL-terminated block: free the block.

@@ -29,7 +29,7 @@ enum { CALL_TEXT = 64, CALLS_MAX = 1000 };
 struct plan {
     uint32_t kill_at;           /* 0: only count */
     _Atomic uint32_t count;
-    _Atomic uint32_t orders;    /* how often an order.json was written */
+    _Atomic uint32_t orders;    /* how often the order was written */
     uint32_t orders_at_death;
     char role[CALL_TEXT];       /* argv[0] ends with it */
     char calls[CALLS_MAX][CALL_TEXT];
@@ -89,9 +89,17 @@ pass(const char *call, const char *name)
 static void
 note_rename(int rc, const char *to)
 {
-    if (plan != NULL && rc == 0 && strcmp(to, "order.json") == 0) {
-        atomic_fetch_add(&plan->orders, 1);
+    static bool second;         /* a second order follows the first one */
+    bool rsa = strcmp(to, "order.rsa.json") == 0;
+
+    if (plan == NULL || rc != 0 || (!rsa && strcmp(to, "order.json") != 0)) {
+        return;
     }
+    if (rsa && !second) {
+        second = true;
+        atomic_store(&plan->orders, 0);
+    }
+    atomic_fetch_add(&plan->orders, 1);
 }
 
 /* The next definition of this function: libc's, or a sanitizer's. */

@@ -387,8 +387,9 @@ sub curl {
     return defined $text ? $text : '';
 }
 
-# What a TLS port shows for a name: issuer, names, serial. Empty when it
-# does not answer.
+# What a TLS port shows for a name: issuer, names, serial, key, the
+# fingerprints of the certificate and of its public key. Empty when it does not
+# answer.
 sub handshake {
     my ($port, $name, %options) = @_;
     require IO::Socket::SSL;
@@ -405,6 +406,7 @@ sub handshake {
             Net::SSLeay::X509_get_serialNumber($certificate)),
         fingerprint => $socket->get_fingerprint('sha256'),
         key => _key_type($certificate),
+        public => $socket->get_fingerprint('sha256', undef, 1),
     );
     close $socket;
     return \%shown;

@@ -78,7 +78,7 @@ scene_make(void **state)
     scene->names[0] = (char *) "example.test";
     scene->names[1] = (char *) "www.example.test";
     scene->cert = (struct acme_settings_cert) { .names = scene->names,
-        .name_count = 1, .key_type = ACME_KEY_ECDSA_256,
+        .name_count = 1, .key_types = { ACME_KEY_ECDSA_256 },
         .challenges = { ACME_HTTP_01, ACME_TLS_ALPN_01 },
         .challenge_count = 2,
         .folder = (char *) "example.test" };
@@ -87,7 +87,8 @@ scene_make(void **state)
         .state_path = scene->path, .server = (char *) "test/1",
         .reload = true, .reload_delay_s = 10 };
     scene->keeper = (struct keeper) { .settings = &scene->settings,
-        .accounts = &scene->account, .jobs = &scene->job, .control_fd = -1,
+        .accounts = &scene->account, .jobs = &scene->job, .job_count = 1,
+        .control_fd = -1,
         .next_job_id = JOB_ID_FIRST, .now = NOW,
         .log = { .sink = keep_line, .ctx = scene } };
     scene->keeper.store = acme_store_open(scene->path, &err);

@@ -94,7 +94,7 @@ begin_keygen(struct scene *scene)
     char request[64] = "";
     int pair[2];
 
-    scene->cert.key_type = ACME_KEY_RSA_2048;
+    scene->cert.key_types[0] = ACME_KEY_RSA_2048;
     begin(scene);
     assert_int_equal(scene->job.state, JOB_KEYGEN);
     assert_null(scene->job.key);

@@ -126,6 +126,78 @@ a_slow_order_does_not_hold_back_the_others(void **state)
     assert_int_equal(reloads, 1);
 }
 
+/* The second half of a certificate is ordered, the first one has landed. */
+static void
+land_first_half(struct server *server, struct job jobs[2], int64_t life,
+    bool urgent)
+{
+    memset(jobs, 0, 2 * sizeof(*jobs));
+    jobs[0] = (struct job) { .other = &jobs[1], .obtained_at = 1000000 };
+    jobs[1] = (struct job) { .other = &jobs[0], .half = 1,
+        .state = JOB_ORDERING, .not_after = 1000000 + life };
+    server->keeper.active[0] = &jobs[1];
+    server->keeper.active_count = 1;
+    deploy_landed(&server->keeper, urgent);
+}
+
+static void
+the_renewal_of_the_other_half_is_waited_for(void **state)
+{
+    struct server *server = *state;
+    struct job jobs[2];
+
+    land_first_half(server, jobs, 30 * 86400, false);
+    run_at(server, DELAY_S);
+    run_at(server, 300);
+    assert_int_equal(reloads, 0);
+    assert_int_equal(deploy_wake_at(&server->keeper),
+        server->keeper.now + 1);
+    deploy_landed(&server->keeper, false);
+    server->keeper.active_count = 0;
+    run_at(server, 301);
+    assert_int_equal(reloads, 1);
+    assert_non_null(strstr(server->line, "2 new certificates"));
+}
+
+static void
+the_other_half_is_not_waited_for_when_it_fails_or_takes_long(void **state)
+{
+    struct server *server = *state;
+    struct job jobs[2];
+
+    land_first_half(server, jobs, 30 * 86400, false);
+    run_at(server, 599);
+    assert_int_equal(reloads, 0);
+    run_at(server, 600);
+    assert_int_equal(reloads, 1);
+}
+
+static void
+what_ends_soon_does_not_wait_for_the_other_half(void **state)
+{
+    struct server *server = *state;
+    struct job jobs[2];
+
+    land_first_half(server, jobs, 300, false);
+    run_at(server, 29);
+    assert_int_equal(reloads, 0);
+    run_at(server, 30);
+    assert_int_equal(reloads, 1);
+}
+
+static void
+a_placeholder_waits_for_the_other_half_no_longer_than_the_delay(void **state)
+{
+    struct server *server = *state;
+    struct job jobs[2];
+
+    land_first_half(server, jobs, 0, true);
+    run_at(server, DELAY_S - 1);
+    assert_int_equal(reloads, 0);
+    run_at(server, DELAY_S);
+    assert_int_equal(reloads, 1);
+}
+
 static void
 a_clock_that_is_set_back_holds_no_reload_back(void **state)
 {
@@ -403,6 +475,10 @@ main(void)
     const struct CMUnitTest tests[] = {
         TEST(the_last_certificate_of_a_burst_reloads_at_once),
         TEST(a_slow_order_does_not_hold_back_the_others),
+        TEST(the_renewal_of_the_other_half_is_waited_for),
+        TEST(the_other_half_is_not_waited_for_when_it_fails_or_takes_long),
+        TEST(what_ends_soon_does_not_wait_for_the_other_half),
+        TEST(a_placeholder_waits_for_the_other_half_no_longer_than_the_delay),
         TEST(a_clock_that_is_set_back_holds_no_reload_back),
         TEST(reloads_keep_their_distance),
         TEST(renewals_reload_once_a_minute),

@@ -28,10 +28,10 @@ put_in_service(struct scene *scene, const char *ca_url, const char *meta)
     strcpy(leaf.serial, "01ab");
     assert_true(service_meta(&job, &leaf, NOW - 5, &json));
     assert_true(acme_store_install(scene->keeper.store, "example.test",
-        acme_bytes_of("entry"), acme_buffer_bytes(&chain),
-        acme_buffer_bytes(&key),
-        meta != NULL ? acme_bytes_of(meta) : acme_buffer_bytes(&json), NOW,
-        &number, &err));
+        acme_bytes_of("entry"), &(struct acme_pair) {
+            acme_buffer_bytes(&chain), acme_buffer_bytes(&key),
+            meta != NULL ? acme_bytes_of(meta) : acme_buffer_bytes(&json) },
+        1, NOW, &number, &err));
     acme_buffer_free(&json);
     acme_buffer_free(&chain);
     acme_buffer_wipe(&key);
@@ -99,7 +99,7 @@ another_key_type_makes_it_due(void **state)
     struct scene *scene = *state;
 
     put_in_service(scene, BASE "/dir", NULL);
-    scene->cert.key_type = ACME_KEY_RSA_2048;
+    scene->cert.key_types[0] = ACME_KEY_RSA_2048;
     assert_false(is_current(scene));
     assert_true(scene->job.served);
     assert_true(logged(scene, "acme_key is now rsa:2048"));

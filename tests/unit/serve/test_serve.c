@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "../chain_of.h"
 #include "crypto/placeholder.h"
 #include "crypto/x509.h"
 #include "serve/serve.h"
@@ -265,10 +266,10 @@ install(struct scene *scene, const char *chain, const char *key)
     assert_true(acme_placeholder_write("a.test", NOW, &good_chain, &good_key,
         &err));
     assert_true(acme_store_install(scene->store, "a.test",
-        acme_bytes_of("entry"),
-        chain != NULL ? acme_bytes_of(chain) : acme_buffer_bytes(&good_chain),
-        key != NULL ? acme_bytes_of(key) : acme_buffer_bytes(&good_key),
-        acme_bytes_of("{}"), NOW, &number, &err));
+        acme_bytes_of("entry"), &(struct acme_pair) { chain != NULL
+                ? acme_bytes_of(chain) : acme_buffer_bytes(&good_chain),
+            key != NULL ? acme_bytes_of(key) : acme_buffer_bytes(&good_key),
+            acme_bytes_of("{}") }, 1, NOW, &number, &err));
     acme_buffer_free(&good_chain);
     acme_buffer_wipe(&good_key);
 }
@@ -280,8 +281,7 @@ expect_placeholder(struct scene *scene)
     struct acme_error err;
 
     assert_true(scene->served.placeholder);
-    assert_null(scene->served.cert_path);
-    assert_null(scene->served.key_path);
+    assert_int_equal(scene->served.pair_count, 0);
     assert_true(acme_pair_matches(acme_buffer_bytes(&scene->served.cert_pem),
         acme_buffer_bytes(&scene->served.key_pem), &err));
     assert_true(acme_leaf_read(acme_buffer_bytes(&scene->served.cert_pem),
@@ -322,10 +322,11 @@ the_newest_generation_is_served_by_its_own_path(void **state)
     assert_false(scene->served.placeholder);
     snprintf(expected, sizeof(expected), "%s/certs/a.test/2/fullchain.pem",
         scene->path);
-    assert_string_equal(scene->served.cert_path, expected);
+    assert_int_equal(scene->served.pair_count, 1);
+    assert_string_equal(scene->served.pairs[0].cert_path, expected);
     snprintf(expected, sizeof(expected), "%s/certs/a.test/2/privkey.pem",
         scene->path);
-    assert_string_equal(scene->served.key_path, expected);
+    assert_string_equal(scene->served.pairs[0].key_path, expected);
     assert_int_equal(scene->served.key_pem.len, 0);
     assert_int_equal(scene->warnings, 0);
 }
@@ -410,6 +411,148 @@ a_live_link_that_leads_elsewhere_is_not_followed(void **state)
     expect_placeholder(scene);
 }
 
+/* ---- two key types */
+
+enum { FIRST, SECOND, LIFE = 90 * 86400 };
+
+/* Install an ECDSA and an RSA pair that end then. */
+static void
+install_two(struct scene *scene, int64_t ecdsa_end, int64_t rsa_end)
+{
+    static const enum acme_key_type types[] = { ACME_KEY_ECDSA_256,
+        ACME_KEY_RSA_2048 };
+    const int64_t ends[] = { ecdsa_end, rsa_end };
+    struct acme_buffer chains[2], keys[2];
+    struct acme_pair pairs[2];
+    struct acme_error err;
+    unsigned number;
+
+    for (size_t i = 0; i < 2; i++) {
+        struct acme_key *key = acme_key_new(types[i], &err);
+
+        chains[i] = chain_of(key, "a.test", ends[i] - LIFE, ends[i]);
+        keys[i] = pem_of(key);
+        pairs[i] = (struct acme_pair) { acme_buffer_bytes(&chains[i]),
+            acme_buffer_bytes(&keys[i]), acme_bytes_of("{}") };
+        acme_key_free(key);
+    }
+    assert_true(acme_store_install(scene->store, "a.test",
+        acme_bytes_of("entry"), pairs, 2, NOW, &number, &err));
+    for (size_t i = 0; i < 2; i++) {
+        acme_buffer_free(&chains[i]);
+        acme_buffer_wipe(&keys[i]);
+    }
+    scene->cert.key_types[0] = ACME_KEY_ECDSA_256;
+    scene->cert.key_types[1] = ACME_KEY_RSA_2048;
+}
+
+static bool
+is_served(const struct scene *scene, int place)
+{
+    static const char *const chains[] = { "/fullchain.pem",
+        "/fullchain.rsa.pem" };
+    static const char *const keys[] = { "/privkey.pem", "/privkey.rsa.pem" };
+
+    for (size_t i = 0; i < scene->served.pair_count; i++) {
+        const struct acme_serve_pair *pair = &scene->served.pairs[i];
+
+        if (strstr(pair->cert_path, chains[place]) != NULL) {
+            assert_non_null(strstr(pair->key_path, keys[place]));
+            return true;
+        }
+    }
+    return false;
+}
+
+static void
+expect_served(const struct scene *scene, bool ecdsa, bool rsa, int warnings)
+{
+    assert_int_equal(is_served(scene, FIRST), ecdsa);
+    assert_int_equal(is_served(scene, SECOND), rsa);
+    assert_int_equal(scene->served.pair_count, ecdsa + rsa);
+    assert_int_equal(scene->warnings, warnings);
+}
+
+static void
+damage(const struct scene *scene, const char *file)
+{
+    char path[128];
+    FILE *out;
+
+    snprintf(path, sizeof(path), "%s/live/a.test/%s", scene->path, file);
+    out = fopen(path, "w");
+    assert_non_null(out);
+    fputs("garbage", out);
+    fclose(out);
+}
+
+static void
+both_key_types_are_served(void **state)
+{
+    struct scene *scene = *state;
+
+    install_two(scene, NOW + LIFE, NOW + LIFE);
+    serve(scene);
+    expect_served(scene, true, true, 0);
+    assert_non_null(strstr(scene->served.pairs[0].cert_path, "/1/fullchain.pem"));
+}
+
+static void
+a_damaged_half_leaves_the_other_one_in_service(void **state)
+{
+    struct scene *scene = *state;
+
+    install_two(scene, NOW + LIFE, NOW + LIFE);
+    damage(scene, "fullchain.rsa.pem");
+    serve(scene);
+    expect_served(scene, true, false, 1);
+    assert_non_null(strstr(scene->warning,
+        "the stored certificate of a.test cannot be served"));
+    assert_non_null(strstr(scene->warning, "/1/fullchain.rsa.pem: "));
+
+    install_two(scene, NOW + LIFE, NOW + LIFE);
+    damage(scene, "privkey.pem");
+    serve(scene);
+    expect_served(scene, false, true, 1);
+    damage(scene, "privkey.rsa.pem");
+    serve(scene);
+    expect_placeholder(scene);
+    assert_int_equal(scene->warnings, 2);
+}
+
+static void
+an_expired_half_is_left_out_for_the_other_one(void **state)
+{
+    struct scene *scene = *state;
+
+    install_two(scene, NOW + LIFE, NOW);
+    serve(scene);
+    expect_served(scene, true, false, 0);
+    install_two(scene, NOW, NOW + LIFE);
+    serve(scene);
+    expect_served(scene, false, true, 0);
+    install_two(scene, NOW, NOW);
+    serve(scene);
+    expect_served(scene, true, true, 0);
+}
+
+static void
+a_type_that_is_taken_away_is_served_where_nothing_else_is(void **state)
+{
+    struct scene *scene = *state;
+
+    install_two(scene, NOW + LIFE, NOW + LIFE);
+    scene->cert.key_types[1] = ACME_KEY_NONE;
+    serve(scene);
+    expect_served(scene, true, false, 0);
+    scene->cert.key_types[0] = ACME_KEY_RSA_4096;
+    serve(scene);
+    expect_served(scene, false, true, 0);
+    damage(scene, "privkey.rsa.pem");
+    serve(scene);
+    expect_served(scene, true, false, 1);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int
@@ -426,6 +569,10 @@ main(void)
         TEST(a_damaged_pair_is_a_warning_and_a_placeholder),
         TEST(a_key_of_another_certificate_is_not_served),
         TEST(a_live_link_that_leads_elsewhere_is_not_followed),
+        TEST(both_key_types_are_served),
+        TEST(a_damaged_half_leaves_the_other_one_in_service),
+        TEST(an_expired_half_is_left_out_for_the_other_one),
+        TEST(a_type_that_is_taken_away_is_served_where_nothing_else_is),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -73,7 +73,7 @@ setup(void **state)
         .url = (char *) "https://ca.test/dir" };
     scene->names[0] = (char *) "a.test";
     scene->cert = (struct acme_settings_cert) { .names = scene->names,
-        .name_count = 1, .key_type = ACME_KEY_ECDSA_256,
+        .name_count = 1, .key_types = { ACME_KEY_ECDSA_256 },
         .folder = (char *) "a.test" };
     scene->settings = (struct acme_settings) { .cas = &scene->ca,
         .ca_count = 1, .certs = &scene->cert, .cert_count = 1,

@@ -97,6 +97,8 @@ add(struct acme_settings *settings, const struct acme_scope *global,
     return ok;
 }
 
+static const char *const no_names[NAMES_MAX];
+
 /* Add a server with a bare acme_domain; its certificate. */
 static const struct acme_settings_cert *
 add_bare(struct acme_settings *settings, const char *first,
@@ -198,7 +200,7 @@ the_names_of_the_server_are_those_of_its_certificate(void **state)
     assert_int_equal(cert->name_count, 2);
     assert_string_equal(cert->names[0], "www.example.test");
     assert_string_equal(cert->names[1], "example.test");
-    assert_int_equal(cert->key_type, ACME_KEY_ECDSA_256);
+    assert_int_equal(cert->key_types[0], ACME_KEY_ECDSA_256);
     assert_string_equal(cert->where, "f:1");
     assert_null(cert->folder);
     assert_int_equal(settings->ca_count, 1);
@@ -389,10 +391,64 @@ key_type_and_ca_tell_certificates_apart(void **state)
     assert_int_equal(add_with(settings, NULL, D(CA), "letsencrypt"), 0);
     assert_int_equal(settings->cert_count, 3);
     assert_int_equal(settings->ca_count, 2);
-    assert_int_equal(settings->certs[1].key_type, ACME_KEY_RSA_2048);
+    assert_int_equal(settings->certs[1].key_types[0], ACME_KEY_RSA_2048);
     assert_string_equal(settings->cas[settings->certs[2].ca].name,
         "letsencrypt-staging");
     acme_settings_free(settings);
+}
+
+static void
+two_key_types_are_one_certificate_in_either_order(void **state)
+{
+    struct acme_settings *settings = settings_of(NULL);
+    static const char *const orders[][2] = { { "rsa:3072", "ecdsa:384" },
+        { "ecdsa:384", "rsa:3072" } };
+    const struct acme_settings_cert *cert;
+    struct warnings warnings = { 0 };
+    struct acme_error err;
+    size_t at;
+
+    (void) state;
+    for (unsigned i = 0; i < 2; i++) {
+        struct acme_scope *server = scope_of(D(DOMAIN), "a.test", NULL);
+
+        set(server, D(KEY), orders[i][0], orders[i][1]);
+        assert_true(add(settings, NULL, server, no_names, &warnings, &at,
+            &err));
+        assert_int_equal(at, 0);
+    }
+    cert = &settings->certs[0];
+    assert_int_equal(cert->key_types[0], ACME_KEY_ECDSA_384);
+    assert_int_equal(cert->key_types[1], ACME_KEY_RSA_3072);
+    assert_int_equal(acme_settings_key_count(cert), 2);
+
+    assert_int_equal(add_with(settings, NULL, D(KEY), "ecdsa:384"), 1);
+    assert_int_equal(acme_settings_key_count(&settings->certs[1]), 1);
+    acme_settings_free(settings);
+}
+
+static void
+a_certificate_has_one_policy_for_its_keys(void **state)
+{
+    struct acme_scope *global = scope_of(D(KEY_POLICY), "reuse", NULL);
+    struct acme_settings *settings = settings_of(global);
+    struct acme_scope *other = scope_of(D(DOMAIN), "a.test", NULL);
+    struct warnings warnings = { 0 };
+    struct acme_error err;
+    size_t at;
+
+    (void) state;
+    assert_int_equal(add_with(settings, global, 0, NULL), 0);
+    assert_true(settings->certs[0].reuse_key);
+    set(other, D(KEY_POLICY), "rotate", NULL);
+    assert_false(add(settings, global, other, no_names, &warnings, &at,
+        &err));
+    assert_int_equal(err.verdict, ACME_MISCONFIG);
+    assert_non_null(strstr(err.text, "acme_key_policy differs"));
+    assert_non_null(strstr(err.text, "in f:1"));
+    assert_int_equal(settings->cert_count, 1);
+    acme_settings_free(settings);
+    acme_scope_free(global);
 }
 
 static void
@@ -408,9 +464,9 @@ a_server_inherits_what_it_does_not_say(void **state)
     set(global, D(KEY), "rsa:4096", NULL);
     settings = settings_of(global);
     cert = add_with(settings, global, D(KEY), "ecdsa:384");
-    assert_int_equal(settings->certs[cert].key_type, ACME_KEY_ECDSA_384);
+    assert_int_equal(settings->certs[cert].key_types[0], ACME_KEY_ECDSA_384);
     cert = add_with(settings, global, 0, NULL);
-    assert_int_equal(settings->certs[cert].key_type, ACME_KEY_RSA_4096);
+    assert_int_equal(settings->certs[cert].key_types[0], ACME_KEY_RSA_4096);
     assert_int_equal(settings->ca_count, 1);
     assert_string_equal(settings->cas[0].name, "ca.test:14000");
     assert_string_equal(settings->cas[0].url, "https://ca.test:14000/dir");
@@ -660,7 +716,7 @@ how_a_certificate_is_ordered_is_inherited(void **state)
     assert_false(add(settings, global, server, names, &warnings, &index,
         &err));
     assert_non_null(strstr(err.text, "acme_profile differs from that of "
-        "another server with the same names, in f:1"));
+        "another server with the same certificate, in f:1"));
     acme_settings_free(settings);
     acme_scope_free(global);
 }
@@ -682,6 +738,8 @@ main(void)
         cmocka_unit_test(the_same_set_is_one_certificate),
         cmocka_unit_test(another_set_is_another_certificate),
         cmocka_unit_test(key_type_and_ca_tell_certificates_apart),
+        cmocka_unit_test(two_key_types_are_one_certificate_in_either_order),
+        cmocka_unit_test(a_certificate_has_one_policy_for_its_keys),
         cmocka_unit_test(a_server_inherits_what_it_does_not_say),
         cmocka_unit_test(a_preset_and_its_url_are_one_ca),
         cmocka_unit_test(two_trust_files_for_one_ca_are_refused),

@@ -11,7 +11,7 @@
 
 #include "settings/settings.h"
 
-#define VERSION "acme-settings 4"
+#define VERSION "acme-settings 5"
 #define WIRE_MAX (1024 * 1024)
 
 static char *first_names[] = { "a.test", "www.a.test", "2001:db8::1" };
@@ -25,13 +25,14 @@ static struct acme_settings_ca cas[] = {
 };
 
 static struct acme_settings_cert certs[] = {
-    { .names = first_names, .name_count = 3, .key_type = ACME_KEY_ECDSA_384,
-        .ca = 1, .folder = "a.test", .challenges = { ACME_TLS_ALPN_01,
+    { .names = first_names, .name_count = 3, .key_types = {
+        ACME_KEY_ECDSA_384, ACME_KEY_RSA_2048 }, .reuse_key = true, .ca = 1,
+        .folder = "a.test", .challenges = { ACME_TLS_ALPN_01,
         ACME_HTTP_01 }, .challenge_count = 2, .profile = "shortlived",
         .profile_required = true, .chain = "ISRG Root X1" },
-    { .names = second_names, .name_count = 1, .key_type = ACME_KEY_RSA_4096,
-        .folder = "b.test-2", .challenges = { ACME_HTTP_01 },
-        .challenge_count = 1 },
+    { .names = second_names, .name_count = 1, .key_types = {
+        ACME_KEY_RSA_4096 }, .folder = "b.test-2", .challenges = {
+        ACME_HTTP_01 }, .challenge_count = 1 },
 };
 
 static const struct acme_settings full = {
@@ -82,7 +83,8 @@ same_cert(const struct acme_settings_cert *a,
     for (size_t i = 0; i < a->name_count; i++) {
         assert_string_equal(a->names[i], b->names[i]);
     }
-    assert_int_equal(a->key_type, b->key_type);
+    assert_memory_equal(a->key_types, b->key_types, sizeof(a->key_types));
+    assert_int_equal(a->reuse_key, b->reuse_key);
     assert_int_equal(a->challenge_count, b->challenge_count);
     assert_memory_equal(a->challenges, b->challenges, sizeof(a->challenges));
     same_text(a->profile, b->profile);
@@ -228,7 +230,7 @@ another_version_is_refused_and_named(void **state)
 {
     static const char *const versions[] = { "", "acme-settings",
         "acme-settings 0", "acme-settings 1", "acme-settings 10",
-        "Acme-settings 3", " acme-settings 4" };
+        "Acme-settings 5", " acme-settings 5" };
     struct acme_buffer wire = ACME_BUFFER(WIRE_MAX);
 
     (void) state;
@@ -254,15 +256,16 @@ another_version_is_refused_and_named(void **state)
 static const char *const fields[] = { VERSION, "1", "1", "mailto:a@b.test",
     "/state", "user", "/helper", "80", "443", "1", "10", "", "0", "", "0", "6",
     "1", "0", "1", "ca", "https://ca.test/", "", "kid", "/eab", "HS256", "1",
-    "1", "a.test", "ecdsa:256", "0", "a.test", "1", "http-01", "", "0", "" };
+    "1", "a.test", "ecdsa:256", "rsa:2048", "1", "0", "a.test", "1", "http-01",
+    "", "0", "" };
 
 enum {
     TERMS = 1, CONTACTS, CONTACT, STATE_PATH, USER, HELPER, PORT_HTTP,
     PORT_HTTPS, RELOAD, DELAY, SERVER, DIALECT, LOG_PATH, LOG_ID, LOG_LEVEL,
     RELOAD_SIGNAL, CHECK_FIRST, CAS, CA_NAME, CA_URL, TRUST, EAB_KID, EAB_FILE,
     EAB_ALGORITHM, CERTS, NAMES,
-    NAME, KEY, CA, FOLDER, CHALLENGES, CHALLENGE, PROFILE, PROFILE_REQUIRED,
-    CHAIN, FIELDS
+    NAME, KEY, SECOND_KEY, REUSE_KEY, CA, FOLDER, CHALLENGES, CHALLENGE,
+    PROFILE, PROFILE_REQUIRED, CHAIN, FIELDS
 };
 
 /* Are the least settings taken with another text in this place? */
@@ -345,6 +348,11 @@ static const struct {
     { "a name with a dot at its end", NAME, "a.test." },
     { "no key type", KEY, "" },
     { "another key type", KEY, "dsa:1024" },
+    { "RSA in front of another type", KEY, "rsa:3072" },
+    { "another second type", SECOND_KEY, "dsa:1024" },
+    { "two of ECDSA", SECOND_KEY, "ecdsa:384" },
+    { "no policy for keys", REUSE_KEY, "" },
+    { "a policy of two", REUSE_KEY, "2" },
     { "a CA that is not there", CA, "1" },
     { "a CA far away", CA, "4294967295" },
     { "no folder", FOLDER, "" },
@@ -361,6 +369,7 @@ fields_out_of_their_bounds_are_refused(void **state)
     assert_true(takes(FIELDS, ""));
     assert_true(takes(PORT_HTTP, "65535"));
     assert_true(takes(FOLDER, "a.test-2"));
+    assert_true(takes(SECOND_KEY, ""));
     for (unsigned i = 0; i < sizeof(bad_fields) / sizeof(bad_fields[0]);
         i++) {
         if (takes(bad_fields[i].field, bad_fields[i].text)) {

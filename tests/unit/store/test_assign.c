@@ -80,7 +80,7 @@ add(struct scene *scene, const char *first, const char *second,
     scene->names[at][1] = (char *) second;
     scene->names[at][2] = (char *) third;
     *cert = (struct acme_settings_cert) { .names = scene->names[at],
-        .key_type = ACME_KEY_ECDSA_256 };
+        .key_types = { ACME_KEY_ECDSA_256 } };
     while (cert->name_count < 3 && cert->names[cert->name_count] != NULL) {
         cert->name_count++;
     }
@@ -119,10 +119,17 @@ an_entry_says_ca_key_and_sorted_names(void **state)
     struct acme_settings_cert *cert = add(scene, "b.test", "a.test", NULL);
 
     cert->ca = 1;
-    cert->key_type = ACME_KEY_RSA_2048;
+    cert->key_types[0] = ACME_KEY_RSA_2048;
     assert_true(acme_store_entry(&scene->settings, cert, &entry));
     assert_string_equal(acme_buffer_text(&entry), "ca https://two.test/dir\n"
         "key rsa:2048\nname a.test\nname b.test\n");
+
+    acme_buffer_clear(&entry);
+    cert->key_types[0] = ACME_KEY_ECDSA_256;
+    cert->key_types[1] = ACME_KEY_RSA_4096;
+    assert_true(acme_store_entry(&scene->settings, cert, &entry));
+    assert_string_equal(acme_buffer_text(&entry), "ca https://two.test/dir\n"
+        "key ecdsa:256 rsa:4096\nname a.test\nname b.test\n");
     acme_buffer_free(&entry);
 }
 
@@ -218,7 +225,7 @@ a_changed_key_or_ca_keeps_its_folder(void **state)
     assign(scene);
     forget_configuration(scene);
 
-    add(scene, "a.test", "b.test", NULL)->key_type = ACME_KEY_RSA_2048;
+    add(scene, "a.test", "b.test", NULL)->key_types[0] = ACME_KEY_RSA_2048;
     add(scene, "a.test", NULL, NULL)->ca = 1;
     assign(scene);
     expect(scene, 0, "a.test-2");
@@ -231,11 +238,11 @@ the_same_names_with_two_keys_keep_theirs(void **state)
     struct scene *scene = *state;
 
     add(scene, "a.test", NULL, NULL);
-    add(scene, "a.test", NULL, NULL)->key_type = ACME_KEY_RSA_2048;
+    add(scene, "a.test", NULL, NULL)->key_types[0] = ACME_KEY_RSA_2048;
     assign(scene);
     forget_configuration(scene);
 
-    add(scene, "a.test", NULL, NULL)->key_type = ACME_KEY_RSA_2048;
+    add(scene, "a.test", NULL, NULL)->key_types[0] = ACME_KEY_RSA_2048;
     add(scene, "a.test", NULL, NULL);
     assign(scene);
     expect(scene, 0, "a.test-2");

@@ -61,8 +61,9 @@ install(struct scene *scene, int64_t now, struct acme_error *err)
     snprintf(chain, sizeof(chain), "chain-%u", ++n);
     snprintf(key, sizeof(key), "key-%u", n);
     return acme_store_install(scene->store, "a.test",
-        acme_bytes_of("the entry"), acme_bytes_of(chain), acme_bytes_of(key),
-        acme_bytes_of("{}"), now, &number, err) ? number : 0;
+        acme_bytes_of("the entry"), &(struct acme_pair) {
+            acme_bytes_of(chain), acme_bytes_of(key), acme_bytes_of("{}") },
+        1, now, &number, err) ? number : 0;
 }
 
 /* Let a generation have been made then. */
@@ -96,20 +97,31 @@ live_target(const struct scene *scene)
     return target;
 }
 
-/* What a server would read; false with err. */
+/* What a server would read of the first or second pair; false with err. */
 static bool
-read_live(const struct scene *scene, char *path, char pair[64],
+read_pair(const struct scene *scene, size_t index, char *path, char pair[64],
     struct acme_error *err)
 {
     struct acme_buffer chain = ACME_BUFFER(1000), key = ACME_BUFFER(1000);
-    bool ok = acme_store_live_read(scene->scratch->path, "a.test", path, 300,
-        &chain, &key, err);
+    int fd = acme_store_live_open(scene->scratch->path, "a.test", path, 300,
+        err);
+    bool ok = fd >= 0 && acme_store_pair_read(fd, index, &chain, &key, err);
 
+    if (fd >= 0) {
+        close(fd);
+    }
     snprintf(pair, 64, "%s %s", acme_buffer_text(&chain),
         acme_buffer_text(&key));
     acme_buffer_free(&chain);
     acme_buffer_free(&key);
     return ok;
+}
+
+static bool
+read_live(const struct scene *scene, char *path, char pair[64],
+    struct acme_error *err)
+{
+    return read_pair(scene, 0, path, pair, err);
 }
 
 /* ---- installing */
@@ -194,13 +206,114 @@ a_full_disk_leaves_live_as_it_was(void **state)
     signal(SIGXFSZ, SIG_IGN);
     assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
     ok = acme_store_install(scene->store, "a.test", acme_bytes_of("e"),
-        acme_bytes_of("chain"), acme_bytes_of(large), acme_bytes_of("{}"),
-        NOW, &number, &err);
+        &(struct acme_pair) { acme_bytes_of("chain"), acme_bytes_of(large),
+            acme_bytes_of("{}") }, 1, NOW, &number, &err);
     setrlimit(RLIMIT_FSIZE, &before);
     signal(SIGXFSZ, SIG_DFL);
     assert_false(ok);
     assert_int_equal(err.sys, EFBIG);
     assert_non_null(strstr(err.text, "certs/a.test: writing privkey.pem"));
+    assert_string_equal(live_target(scene), "../certs/a.test/1");
+    assert_false(has_generation(scene, 2));
+    assert_false(is_there(scene->scratch, "certs/a.test/.new"));
+}
+
+/* ---- two pairs */
+
+static bool
+install_two(struct scene *scene, const char *second_key, int64_t now,
+    struct acme_error *err)
+{
+    const struct acme_pair pairs[] = {
+        { acme_bytes_of("c1"), acme_bytes_of("k1"), acme_bytes_of("m1") },
+        { acme_bytes_of("c2"), acme_bytes_of(second_key),
+            acme_bytes_of("m2") },
+    };
+    unsigned number;
+
+    return acme_store_install(scene->store, "a.test", acme_bytes_of("e"),
+        pairs, 2, now, &number, err);
+}
+
+static void
+a_second_pair_has_its_own_files_in_the_same_generation(void **state)
+{
+    struct scene *scene = *state;
+    struct acme_buffer meta = ACME_BUFFER(100);
+    char path[300], pair[64];
+    struct acme_error err;
+    int fd;
+
+    assert_true(install_two(scene, "k2", NOW, &err));
+    assert_string_equal(live_target(scene), "../certs/a.test/1");
+    assert_true(read_pair(scene, 0, path, pair, &err));
+    assert_string_equal(pair, "c1 k1");
+    assert_true(read_pair(scene, 1, path, pair, &err));
+    assert_string_equal(pair, "c2 k2");
+    assert_int_equal(mode_of(scene->scratch,
+        "certs/a.test/1/privkey.rsa.pem"), S_IFREG | 0600);
+    fd = acme_store_live_open(scene->scratch->path, "a.test", path,
+        sizeof(path), &err);
+    assert_true(acme_store_meta_read(fd, 1, &meta, &err));
+    assert_string_equal(acme_buffer_text(&meta), "m2");
+    close(fd);
+    acme_buffer_free(&meta);
+}
+
+static void
+a_generation_without_a_second_pair_has_none(void **state)
+{
+    struct scene *scene = *state;
+    char path[300], pair[64];
+    struct acme_error err;
+
+    assert_true(install_two(scene, "k2", NOW, &err));
+    assert_int_equal(install(scene, NOW, &err), 2);
+    assert_false(read_pair(scene, 1, path, pair, &err));
+    assert_int_equal(err.sys, ENOENT);
+}
+
+static void
+a_half_of_a_second_pair_is_damage(void **state)
+{
+    static const char *const parts[] = { "certs/a.test/1/privkey.rsa.pem",
+        "certs/a.test/1/fullchain.rsa.pem" };
+    struct scene *scene = *state;
+    char path[300], pair[64];
+    struct acme_error err;
+
+    assert_true(install_two(scene, "k2", NOW, &err));
+    for (size_t i = 0; i < 2; i++) {
+        assert_int_equal(unlinkat(scene->scratch->fd, parts[i], 0), 0);
+        assert_false(read_pair(scene, 1, path, pair, &err));
+        assert_int_not_equal(err.sys, ENOENT);
+        assert_true(read_pair(scene, 0, path, pair, &err));
+        scribble(scene->scratch, parts[i], "again");
+        assert_true(read_pair(scene, 1, path, pair, &err));
+    }
+}
+
+static void
+a_full_disk_at_the_second_pair_leaves_live_as_it_was(void **state)
+{
+    static char large[64 * 1024];
+    struct scene *scene = *state;
+    struct rlimit before, small;
+    struct acme_error err;
+    bool ok;
+
+    memset(large, 'x', sizeof(large) - 1);
+    assert_int_equal(install(scene, NOW, &err), 1);
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
+    small = before;
+    small.rlim_cur = 1000;
+    signal(SIGXFSZ, SIG_IGN);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
+    ok = install_two(scene, large, NOW, &err);
+    setrlimit(RLIMIT_FSIZE, &before);
+    signal(SIGXFSZ, SIG_DFL);
+    assert_false(ok);
+    assert_non_null(strstr(err.text, "writing privkey.rsa.pem"));
     assert_string_equal(live_target(scene), "../certs/a.test/1");
     assert_false(has_generation(scene, 2));
     assert_false(is_there(scene->scratch, "certs/a.test/.new"));
@@ -300,8 +413,8 @@ without_a_certificate_it_is_enoent(void **state)
         &err));
     assert_int_equal(err.sys, ENOENT);
     snprintf(nowhere, sizeof(nowhere), "%s/nowhere", scene->scratch->path);
-    assert_false(acme_store_live_read(nowhere, "a.test", path, sizeof(path),
-        &out, &out, &err));
+    assert_int_equal(acme_store_live_open(nowhere, "a.test", path,
+        sizeof(path), &err), -1);
     assert_int_equal(err.sys, ENOENT);
 }
 
@@ -402,14 +515,13 @@ static void
 a_path_that_does_not_fit_is_refused(void **state)
 {
     struct scene *scene = *state;
-    struct acme_buffer out = ACME_BUFFER(1000);
     struct acme_error err;
     char path[20];
 
     assert_int_equal(install(scene, NOW, &err), 1);
-    assert_false(acme_store_live_read(scene->scratch->path, "a.test", path,
-        sizeof(path), &out, &out, &err));
-    acme_buffer_free(&out);
+    assert_int_equal(acme_store_live_open(scene->scratch->path, "a.test",
+        path, sizeof(path), &err), -1);
+    assert_int_not_equal(err.sys, ENOENT);
 }
 
 /* ---- the entry */
@@ -443,6 +555,10 @@ main(void)
         TEST(the_next_number_follows_the_highest),
         TEST(a_half_written_generation_is_replaced),
         TEST(a_full_disk_leaves_live_as_it_was),
+        TEST(a_second_pair_has_its_own_files_in_the_same_generation),
+        TEST(a_generation_without_a_second_pair_has_none),
+        TEST(a_half_of_a_second_pair_is_damage),
+        TEST(a_full_disk_at_the_second_pair_leaves_live_as_it_was),
         TEST(three_generations_stay),
         TEST(what_was_live_an_hour_ago_stays),
         TEST(a_clock_that_was_set_back_prunes_nothing),

@@ -297,9 +297,19 @@ files_come_back_and_are_ours_alone(void **state)
         &err));
     assert_true(acme_store_plan_read(store, "a.test", &out, &err));
     assert_string_equal(acme_buffer_text(&out), "datadatadata");
-    assert_true(acme_store_pending_remove(store, "a.test", &err));
-    assert_true(acme_store_pending_remove(store, "a.test", &err));
+    assert_true(acme_store_pending_write(store, "a.test", "privkey.pem", data,
+        &err));
+    assert_true(acme_store_pending_remove(store, "a.test", "order.json",
+        &err));
+    assert_true(acme_store_pending_remove(store, "a.test", "order.json",
+        &err));
+    assert_false(is_there(scratch, "s/pending/a.test/order.json"));
+    assert_true(is_there(scratch, "s/pending/a.test/privkey.pem"));
+    assert_true(acme_store_pending_remove(store, "a.test", "privkey.pem",
+        &err));
     assert_false(is_there(scratch, "s/pending/a.test"));
+    assert_true(acme_store_pending_remove(store, "a.test", "privkey.pem",
+        &err));
     acme_buffer_free(&out);
     acme_store_close(store);
 }
@@ -340,15 +350,16 @@ folders_that_are_paths_are_refused(void **state)
 
         if (acme_store_pending_write(store, name, "f", data, &err)
             || acme_store_pending_read(store, name, "f", &out, &err)
-            || acme_store_pending_remove(store, name, &err)
+            || acme_store_pending_remove(store, name, "f", &err)
             || acme_store_plan_write(store, name, data, &err)
             || acme_store_plan_read(store, name, &out, &err)
             || acme_store_account_write(store, name, "x", "f", data, &err)
             || acme_store_account_write(store, "x", name, "f", data, &err)
             || acme_store_entry_write(store, name, data, &err)
             || acme_store_entry_read(scratch->path, name, &out, &err)
-            || acme_store_install(store, name, data, data, data, data, 0,
-                &number, &err)) {
+            || acme_store_install(store, name, data,
+                &(struct acme_pair) { data, data, data }, 1, 0, &number,
+                &err)) {
             fail_msg("\"%s\" was taken", name);
         }
     }
@@ -375,8 +386,9 @@ a_folder_that_is_a_link_is_refused(void **state)
         "s/pending/a.test"), 0);
     assert_false(acme_store_pending_write(store, "a.test", "f", data, &err));
     assert_false(is_there(scratch, "outside/f"));
-    assert_true(acme_store_pending_remove(store, "a.test", &err));
-    assert_true(is_there(scratch, "outside"));
+    scribble(scratch, "outside/f", "x");
+    assert_false(acme_store_pending_remove(store, "a.test", "f", &err));
+    assert_true(is_there(scratch, "outside/f"));
     acme_store_close(store);
 }
 

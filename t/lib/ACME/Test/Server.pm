@@ -232,23 +232,33 @@ sub lock_holders {
     return @pids;
 }
 
-# The live pair, read as servers read it: the link once, then the generation.
-# Returns '' when there is none, 'whole', or what is wrong with it.
+# The live pairs, read as servers read them: the link once, then the
+# generation. Returns '' when there is none, 'whole', or what is wrong.
 sub live_pair {
     my ($self, $name) = @_;
-    require IO::Socket::SSL;
     my $live = $self->state_path . '/live';
     my $target = readlink "$live/$name";
 
     return '' if !defined $target;
+    for my $kind ('', '.rsa') {
+        my @files = map { "$live/$target/$_$kind.pem" } qw(fullchain privkey);
+        next if $kind && !grep { -e } @files;
+        my $wrong = _wrong_with(@files);
+        return $wrong if $wrong;
+    }
+    return 'whole';
+}
+
+sub _wrong_with {
+    my (@files) = @_;
+    require IO::Socket::SSL;
     my $context = Net::SSLeay::CTX_new() or return 'no context';
-    my @files = map { "$live/$target/$_" } qw(fullchain.pem privkey.pem);
     my $wrong = !Net::SSLeay::CTX_use_certificate_chain_file($context,
             $files[0]) ? "$files[0] cannot be read"
         : !Net::SSLeay::CTX_use_PrivateKey_file($context, $files[1],
             Net::SSLeay::FILETYPE_PEM()) ? "$files[1] does not match"
-        : !Net::SSLeay::CTX_check_private_key($context) ? "$target is torn"
-        : 'whole';
+        : !Net::SSLeay::CTX_check_private_key($context) ? "$files[0] is torn"
+        : '';
     Net::SSLeay::ERR_clear_error();
     Net::SSLeay::CTX_free($context);
     return $wrong;
