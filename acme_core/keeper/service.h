@@ -7,13 +7,21 @@
 #include "keeper/state.h"
 
 /*
- * Read live/<folder> and set .served, .fits, .not_before, .not_after and
- * .obtained_at. True when it fits the settings and is not yet due for renewal.
+ * Read live/<folder> and set .served, .fits, .not_before, .not_after,
+ * .obtained_at and whose .plan.ari is. True when it fits the settings and is
+ * not yet due for renewal.
  */
 bool service_is_current(struct job *job, struct keeper *keeper);
 
 /* When the certificate that was last read or installed is to be renewed. */
 int64_t service_renew_at(const struct job *job, const struct keeper *keeper);
+
+/*
+ * Is what is in service the predecessor of what is to be ordered: from the
+ * same account, with a name of ours, and with a certID? That goes to cert_id.
+ */
+bool service_predecessor(const struct job *job, const struct keeper *keeper,
+    char cert_id[ACME_CERT_ID_MAX + 1]);
 
 /*
  * Is the key of the order under way the one of the certificate in service?
