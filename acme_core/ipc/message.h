@@ -36,9 +36,8 @@ enum { ACME_MESSAGE_TEXTS = 6, ACME_MESSAGE_MAX = 64 * 1024 };
  *
  * agent to keeper
  *   DIRECTORY     session: final directory URL, all its URLs (one a line),
- *                 newAccount URL, newOrder URL, profiles ("a, b");
- *                 number = 1: it offers renewal information
- *                                                       -> DONE
+ *                 newAccount URL, newOrder URL, profiles ("a, b"); number =
+ *                 enum acme_directory_offer, or'ed      -> DONE
  *   SAVE_ACCOUNT  session: account URL                  -> DONE
  *   SIGN          job or session: url, nonce; number = enum acme_kind
  *                                                       -> SIGNED
@@ -74,6 +73,11 @@ enum acme_message_type {
     ACME_MESSAGE_RENEWAL_WINDOW,
     ACME_MESSAGE_NO_RENEWAL_INFO,
     ACME_MESSAGE_RENEWAL_FAILED
+};
+
+/* What not every CA has. */
+enum acme_directory_offer {
+    ACME_OFFERS_RENEWAL_INFO = 1   /* RFC 9773 */
 };
 
 struct acme_message {

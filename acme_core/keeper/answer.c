@@ -327,7 +327,8 @@ answer_directory(struct keeper *keeper, struct subject *subject,
     ok = account_set_directory(subject->account, directory, urls, new_account,
         new_order, &why);
     account_set_profiles(subject->account, message->text[4]);
-    subject->account->renewal_info = ok && message->number == 1;
+    subject->account->renewal_info = ok
+        && (message->number & ACME_OFFERS_RENEWAL_INFO) != 0;
     return done_or_refused(keeper, message, ok, &why, err);
 }
 
