@@ -28,20 +28,20 @@ like($line, qr/the present certificate stays in service/,
     'the log says what is served');
 is($server->shows($_)->{fingerprint}, $first->{fingerprint},
     "$_: the old certificate is served meanwhile") for qw(one.test three.test);
-is($ca->orders, 2, 'one order for it');
+is($ca->orders, 3, 'two orders for it, one by each challenge');
 
 $t->dns_address('three.test', '127.0.0.1');
 $server->reload;
 my $second = $server->served('three.test',
     names => 'one.test three.test two.test');
 ok($second, 'mended: all three are in it');
-is($ca->orders, 3, 'one more order');
+is($ca->orders, 4, 'one more order');
 is($server->lives, 1, 'in the same folder');
 
 # A name less.
 $server->reload(sites => [ { names => 'one.test two.test' } ]);
 ok($server->idle, 'a name removed');
-is($ca->orders, 3, 'a name removed: no order');
+is($ca->orders, 4, 'a name removed: no order');
 is($server->shows('two.test')->{fingerprint}, $second->{fingerprint},
     'the certificate stays');
 

@@ -14,6 +14,7 @@
 
 #include "agent/ca.h"
 #include "agent/job.h"
+#include "agent/renewal.h"
 #include "agent/sender.h"
 #include "agent/state.h"
 
@@ -21,7 +22,7 @@ enum { TIMEOUT_MAX_MS = 60 * 1000 };
 
 /* ---- failures that several jobs share */
 
-/* The session's step failed: so have the jobs that wait for it. */
+/* The session's step failed: so have those that wait for it. */
 static void
 fail_session(struct agent *agent, const struct ca *ca,
     const struct acme_error *why)
@@ -33,6 +34,7 @@ fail_session(struct agent *agent, const struct ca *ca,
             agent_job_fail(agent, job, ca_step(ca), why);
         }
     }
+    agent_renewal_fail(agent, ca, true, why);
 }
 
 /* A nonce did not come: the first who waited for one goes without. */
@@ -62,11 +64,14 @@ take_reply(struct agent *agent, uint64_t tag, const struct acme_reply *reply)
     uint32_t id = (uint32_t) tag;
     struct ca *ca = ca_find(agent, id);
     struct job *job = agent_job_find(agent, id);
+    struct question *question = agent_renewal_find(agent, id);
     struct acme_error why;
 
     if (ca == NULL) {
         if (job != NULL) {
             agent_job_take_reply(agent, job, reply);
+        } else if (question != NULL) {
+            agent_renewal_take_reply(agent, question, reply);
         }
     } else if (tag == tag_of(FOR_NONCE, id)) {
         if (!ca_take_nonce_reply(agent, ca, reply, &why)) {
@@ -94,6 +99,9 @@ take_ca(struct agent *agent, const struct acme_message *message)
         }
     }
     agent_job_sweep(agent);
+    if (old != NULL) {
+        agent_renewal_fail(agent, old, false, &why);
+    }
     if (!ca_take(agent, message, &why)) {
         agent->stopping = true;
     }
@@ -165,6 +173,7 @@ static const struct {
     { ACME_MESSAGE_SIGNED,  take_signed },
     { ACME_MESSAGE_DONE,    take_done },
     { ACME_MESSAGE_REFUSED, take_refused },
+    { ACME_MESSAGE_RENEWAL_INFO, agent_renewal_take_question },
 };
 
 static void
@@ -236,10 +245,12 @@ pump(struct agent *agent)
     for (size_t i = 0; i < agent->job_count; i++) {
         agent_job_pump(agent, agent->jobs[i]);
     }
+    agent_renewal_pump(agent);
     for (size_t i = 0; i < agent->ca_count; i++) {
         struct ca *ca = agent->cas[i];
 
-        if (count_jobs(agent, ca, AWAITING_SESSION) > 0
+        if ((count_jobs(agent, ca, AWAITING_SESSION) > 0
+                || agent_renewal_waits(agent, ca))
             && !ca_pump(agent, ca, &why)) {
             fail_session(agent, ca, &why);
         }

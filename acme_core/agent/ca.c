@@ -144,7 +144,9 @@ say_directory(struct agent *agent, struct ca *ca)
 {
     const struct acme_session *session = ca->session;
     struct acme_message message = { .type = ACME_MESSAGE_DIRECTORY,
-        .id = ca->sender.id, .fd = -1, .text = {
+        .id = ca->sender.id, .fd = -1,
+        .number = acme_session_renewal_info_url(session) != NULL
+            ? ACME_OFFERS_RENEWAL_INFO : 0, .text = {
         acme_bytes_of(acme_session_directory(session)),
         acme_bytes_of(acme_session_urls(session)),
         acme_bytes_of(acme_session_new_account_url(session)),

@@ -7,7 +7,8 @@
  *     at the keeper.
  *  2. An order borrows its CA's session; jobs end before that changes.
  *  3. A job has signed only for the account that its order belongs to.
- *  4. There are never more newNonce requests under way than senders waited
+ *  4. Questions are AWAITING_SESSION or FETCHING; one that has ended is gone.
+ *  5. There are never more newNonce requests under way than senders waited
  *     for a nonce when they were sent.
  */
 
@@ -27,6 +28,7 @@
 
 enum {
     JOBS_MAX = 512,
+    QUESTIONS_MAX = 32,
     CAS_MAX = 1000,
     NAMES_MAX = 100,              /* of one order */
     TRUST_MAX = 1024 * 1024,
@@ -35,7 +37,7 @@ enum {
 
 enum sender_state {
     IDLE,              /* to be asked what it needs next */
-    AWAITING_SESSION,  /* jobs only: directory or account come first */
+    AWAITING_SESSION,  /* directory or account come first (not sessions) */
     AWAITING_NONCE,
     SIGNING,           /* the keeper has it */
     FETCHING,          /* the CA has it */
@@ -83,6 +85,13 @@ struct job {
     const char *logged_step;      /* the last one */
 };
 
+/* When does the CA want one certificate renewed (RFC 9773)? */
+struct question {
+    struct sender sender;
+    struct ca *ca;
+    char cert_id[257];
+};
+
 struct agent {
     struct acme_fetch *fetch;
     struct acme_channel *channel;
@@ -90,6 +99,8 @@ struct agent {
     size_t ca_count;
     struct job *jobs[JOBS_MAX];
     size_t job_count;
+    struct question questions[QUESTIONS_MAX];
+    size_t question_count;
     int64_t now_ms;               /* of this turn of the loop */
     int64_t clock_ahead_ms;       /* of the system's, when that went back */
     bool stopping;                /* the keeper is gone */

@@ -1,6 +1,6 @@
 /*
- * Certificate requests and chains (RFC 2986, RFC 5280, RFC 8738). Also linked
- * into a web server: leaves OpenSSL's error queue empty.
+ * Certificate requests and chains (RFC 2986, RFC 5280, RFC 8738, RFC 9773).
+ * Also linked into a web server: leaves OpenSSL's error queue empty.
  */
 
 #include "crypto/x509.h"
@@ -21,6 +21,7 @@
 #include "base/log.h"
 #include "crypto/internal.h"
 #include "crypto/san.h"
+#include "format/base64url.h"
 
 enum {
     CHAIN_BYTES_MAX = 64 * 1024,
@@ -207,6 +208,33 @@ read_serial(X509 *cert, struct acme_leaf *leaf)
     return ok;
 }
 
+/*
+ * base64url(keyIdentifier) "." base64url(serial), the serial's bytes as DER
+ * has them: a leading zero in front of a high bit is part of them.
+ */
+static void
+read_cert_id(X509 *cert, struct acme_leaf *leaf)
+{
+    const ASN1_OCTET_STRING *issuer = X509_get0_authority_key_id(cert);
+    struct acme_buffer text = ACME_BUFFER(ACME_CERT_ID_MAX);
+    unsigned char der[2 + 64], *end = der;
+    struct acme_bytes key_id, serial = { der + 2, 0 };
+    int len = i2d_ASN1_INTEGER(X509_get0_serialNumber(cert), NULL);
+
+    if (issuer != NULL && len > 2 && len <= (int) sizeof(der)) {
+        i2d_ASN1_INTEGER(X509_get0_serialNumber(cert), &end);
+        serial.len = (size_t) len - 2;
+        key_id.at = ASN1_STRING_get0_data(issuer);
+        key_id.len = (size_t) ASN1_STRING_length(issuer);
+        if (key_id.len > 0 && acme_base64url_add(&text, key_id)
+            && acme_buffer_add_text(&text, ".")
+            && acme_base64url_add(&text, serial)) {
+            memcpy(leaf->cert_id, text.at, text.len);
+        }
+    }
+    acme_buffer_free(&text);
+}
+
 /* One subjectAltName as text; other kinds than dNSName and iPAddress: "". */
 static bool
 name_text(const GENERAL_NAME *name, char out[256])
@@ -274,6 +302,7 @@ read_leaf(X509 *cert, struct acme_leaf *leaf, struct acme_error *err)
 {
     memset(leaf, 0, sizeof(*leaf));
     read_issuer(cert, leaf->issuer);
+    read_cert_id(cert, leaf);
     if (!read_time(X509_get0_notBefore(cert), &leaf->not_before)
         || !read_time(X509_get0_notAfter(cert), &leaf->not_after)
         || !read_serial(cert, leaf)) {

@@ -14,6 +14,8 @@
 #include "base/error.h"
 #include "crypto/key.h"
 
+enum { ACME_CERT_ID_MAX = 160 };  /* key identifiers of 64 bytes fit */
+
 /*
  * Append a DER certificate request: empty subject, one subjectAltName
  * extension with a dNSName (or iPAddress, when the text is an IP address)
@@ -28,6 +30,8 @@ struct acme_leaf {
     int64_t not_after;
     char issuer[128];         /* common name, escaped for logs, or "" */
     char serial[64];          /* lower-case hex */
+    char cert_id[ACME_CERT_ID_MAX + 1];  /* RFC 9773 4.1, or "" without a
+                                 key identifier of its issuer */
     char **names;             /* dNSNames lower-case, iPAddresses as text */
     size_t name_count;
 };

@@ -60,6 +60,8 @@ static const struct message_rule rules[] = {
     [ACME_MESSAGE_DONE]         = { "DONE",         KEEPER, false, { 0 } },
     [ACME_MESSAGE_REFUSED]      = { "REFUSED",      KEEPER, false,
                                     { WORDS, 0, 0, 0 } },
+    [ACME_MESSAGE_RENEWAL_INFO] = { "RENEWAL_INFO", KEEPER, false,
+                                    { NAME, 0, 0, 0 } },
     [ACME_MESSAGE_DIRECTORY]    = { "DIRECTORY",    AGENT,  false,
                                     { URL, URLS, URL, URL, WORDS } },
     [ACME_MESSAGE_SAVE_ACCOUNT] = { "SAVE_ACCOUNT", AGENT,  false,
@@ -75,6 +77,12 @@ static const struct message_rule rules[] = {
     [ACME_MESSAGE_FAILED]       = { "FAILED",       AGENT,  false,
                                     { NAME, NAME, WORDS, NAME, WORD } },
     [ACME_MESSAGE_LOG]          = { "LOG",          AGENT,  false,
+                                    { WORDS, 0, 0, 0 } },
+    [ACME_MESSAGE_RENEWAL_WINDOW] = { "RENEWAL_WINDOW", AGENT, false,
+                                    { TOKEN, TOKEN, URL, 0 } },
+    [ACME_MESSAGE_NO_RENEWAL_INFO] = { "NO_RENEWAL_INFO", AGENT, false,
+                                    { 0 } },
+    [ACME_MESSAGE_RENEWAL_FAILED] = { "RENEWAL_FAILED", AGENT, false,
                                     { WORDS, 0, 0, 0 } },
 };
 

@@ -16,7 +16,8 @@
 enum { ACME_MESSAGE_TEXTS = 6, ACME_MESSAGE_MAX = 64 * 1024 };
 
 /*
- * `id` is the session's or the job's, given by the keeper. Texts in order:
+ * `id` is that of a session, a job or a question, given by the keeper. Texts
+ * in order:
  *
  * keeper to agent
  *   CA         session: directory URL, account URL or "", User-Agent;
@@ -31,11 +32,12 @@ enum { ACME_MESSAGE_TEXTS = 6, ACME_MESSAGE_MAX = 64 * 1024 };
  *              told of this challenge before
  *   REFUSED    job or session: why the request was not served; ends the job,
  *              if it cannot go on without; number = verdict
+ *   RENEWAL_INFO  question: certID; number = session
  *
  * agent to keeper
  *   DIRECTORY     session: final directory URL, all its URLs (one a line),
- *                 newAccount URL, newOrder URL, profiles ("a, b")
- *                                                       -> DONE
+ *                 newAccount URL, newOrder URL, profiles ("a, b"); number =
+ *                 enum acme_directory_offer, or'ed      -> DONE
  *   SAVE_ACCOUNT  session: account URL                  -> DONE
  *   SIGN          job or session: url, nonce; number = enum acme_kind
  *                                                       -> SIGNED
@@ -46,6 +48,10 @@ enum { ACME_MESSAGE_TEXTS = 6, ACME_MESSAGE_MAX = 64 * 1024 };
  *   FAILED        job: problem type, name, text, step, type of the challenge
  *                 that failed or ""; number = verdict, status = HTTP status,
  *                 at = retry_at; ends the job
+ *   RENEWAL_WINDOW  question: start and end (RFC 3339), explanation URL or
+ *                 ""; at = retry_at; ends the question
+ *   NO_RENEWAL_INFO  question: the CA does not offer it; ends the question
+ *   RENEWAL_FAILED  question: why; at = retry_at; ends the question
  *   LOG           session or job: text; number = enum acme_log_level
  */
 enum acme_message_type {
@@ -55,6 +61,7 @@ enum acme_message_type {
     ACME_MESSAGE_SIGNED,
     ACME_MESSAGE_DONE,
     ACME_MESSAGE_REFUSED,
+    ACME_MESSAGE_RENEWAL_INFO,
     ACME_MESSAGE_DIRECTORY = 32,
     ACME_MESSAGE_SAVE_ACCOUNT,
     ACME_MESSAGE_SIGN,
@@ -62,7 +69,15 @@ enum acme_message_type {
     ACME_MESSAGE_PUBLISH,
     ACME_MESSAGE_CHAIN,
     ACME_MESSAGE_FAILED,
-    ACME_MESSAGE_LOG
+    ACME_MESSAGE_LOG,
+    ACME_MESSAGE_RENEWAL_WINDOW,
+    ACME_MESSAGE_NO_RENEWAL_INFO,
+    ACME_MESSAGE_RENEWAL_FAILED
+};
+
+/* What not every CA has. */
+enum acme_directory_offer {
+    ACME_OFFERS_RENEWAL_INFO = 1   /* RFC 9773 */
 };
 
 struct acme_message {

@@ -14,6 +14,7 @@
 #include "keeper/account.h"
 #include "keeper/attempt.h"
 #include "keeper/pending.h"
+#include "keeper/renewal.h"
 #include "protocol/jws.h"
 #include "protocol/payload.h"
 
@@ -112,12 +113,13 @@ signs_new_order(struct keeper *keeper, struct subject *subject,
 {
     const struct acme_settings_cert *cert = subject->job->cert;
     struct acme_order_options options = { 0 };
+    char replaces[ACME_ARI_ID_SIZE];
 
-    (void) keeper;
     if (subject->account->new_order_url == NULL
         || strcmp(url, subject->account->new_order_url) != 0) {
         return acme_fail(err, ACME_PEER_BROKE, "not the newOrder URL");
     }
+    options.replaces = renewal_replaces(subject->job, keeper, replaces);
     return choose_profile(subject->job, &options.profile, err)
         && acme_payload_new_order((const char *const *) cert->names,
             cert->name_count, &options, payload, err);
@@ -325,6 +327,8 @@ answer_directory(struct keeper *keeper, struct subject *subject,
     ok = account_set_directory(subject->account, directory, urls, new_account,
         new_order, &why);
     account_set_profiles(subject->account, message->text[4]);
+    subject->account->renewal_info = ok
+        && (message->number & ACME_OFFERS_RENEWAL_INFO) != 0;
     return done_or_refused(keeper, message, ok, &why, err);
 }
 
@@ -493,6 +497,9 @@ answer_message(struct keeper *keeper, const struct acme_message *message,
 {
     struct subject subject = { 0 };
 
+    if (renewal_is_answer(message)) {
+        return renewal_take_answer(keeper, message, err);
+    }
     for (size_t i = 0; i < sizeof(request_rules) / sizeof(*request_rules);
          i++) {
         const struct request_rule *rule = &request_rules[i];

@@ -21,6 +21,7 @@
 #include "keeper/account.h"
 #include "keeper/deploy.h"
 #include "keeper/pending.h"
+#include "keeper/renewal.h"
 #include "keeper/service.h"
 #include "keeper/supervised.h"
 #include "protocol/jws.h"
@@ -66,8 +67,8 @@ read_plan(struct job *job, struct keeper *keeper)
     acme_buffer_free(&json);
 }
 
-static void
-write_plan(struct job *job, struct keeper *keeper)
+void
+attempt_save_plan(struct job *job, struct keeper *keeper)
 {
     struct acme_buffer json = ACME_BUFFER(ACME_STORE_FILE_MAX);
     char name[NAME_MAX + 1];
@@ -133,7 +134,7 @@ close_order(struct job *job, struct keeper *keeper)
     pending_withdraw(job, keeper);
     pending_remove(job, keeper);
     acme_plan_succeeded(&job->plan);
-    write_plan(job, keeper);
+    attempt_save_plan(job, keeper);
 }
 
 void
@@ -162,7 +163,7 @@ attempt_init(struct job *job, struct keeper *keeper,
 }
 
 void
-attempt_clock_set_back(struct job *job, struct keeper *keeper)
+attempt_reschedule(struct job *job, struct keeper *keeper)
 {
     if (job->state == JOB_IDLE) {
         schedule(job, keeper);
@@ -190,7 +191,7 @@ attempt_encourage(struct job *job, struct keeper *keeper)
             job->next_at = keeper->now;
         }
     } else if (acme_plan_encourage(&job->plan, keeper->now)) {
-        write_plan(job, keeper);
+        attempt_save_plan(job, keeper);
         job->next_at = keeper->now;
     }
 }
@@ -340,6 +341,7 @@ attempt_start(struct job *job, struct keeper *keeper)
     if (job->order_url == NULL || job->wish.count == 0) {
         make_wish(job);
     }
+    renewal_begins(job, keeper);
     ok = account_load(job->account, keeper->store, &err)
         && (acme_store_entry(keeper->settings, job->cert, &entry)
             || acme_fail_memory(&err))
@@ -636,6 +638,10 @@ attempt_refused(struct job *job, struct keeper *keeper,
     const struct acme_error *err, const char *step,
     enum acme_challenge_type type)
 {
+    if (renewal_drops_replaces(job, err, step)) {
+        order_anew(job, keeper);
+        return;
+    }
     for (size_t i = 0; i < sizeof(other_ways) / sizeof(*other_ways); i++) {
         if (strcmp(other_ways[i].problem, err->problem) == 0
             && other_ways[i].go(job, keeper, err, type)) {
@@ -738,6 +744,7 @@ install(struct job *job, struct keeper *keeper, struct acme_bytes chain_pem,
         if (job->other != NULL) {
             job->other->served = true;
         }
+        acme_ari_about(&job->plan.ari, leaf.cert_id, keeper->now);
         log_installed(job, &leaf, generation);
         deploy_landed(keeper, urgent);
     }
@@ -813,7 +820,7 @@ attempt_failed(struct job *job, struct keeper *keeper,
     }
     /* the pause first: a crash may cost the order, never the pause */
     acme_plan_failed(&job->plan, err, job->not_after, random, keeper->now);
-    write_plan(job, keeper);
+    attempt_save_plan(job, keeper);
     pending_withdraw(job, keeper);
     if (is_over(job, err)) {
         pending_remove(job, keeper);

@@ -17,10 +17,13 @@ void attempt_init(struct job *job, struct keeper *keeper,
 void attempt_free(struct job *job);
 
 /*
- * The clock was set back: what an idle job waits for is reckoned anew, or it
- * might wait for years.
+ * What an idle job waits for is reckoned anew: the clock was set back, or the
+ * CA wants the renewal at another time.
  */
-void attempt_clock_set_back(struct job *job, struct keeper *keeper);
+void attempt_reschedule(struct job *job, struct keeper *keeper);
+
+/* Write plan/<folder>.json. Failures are logged. */
+void attempt_save_plan(struct job *job, struct keeper *keeper);
 
 /* Is the same set of names being ordered from the same account? */
 bool attempt_must_wait(const struct job *job, const struct keeper *keeper);

@@ -23,6 +23,7 @@
 #include "keeper/attempt.h"
 #include "keeper/follow.h"
 #include "keeper/pending.h"
+#include "keeper/renewal.h"
 #include "keeper/state.h"
 #include "keeper/supervised.h"
 
@@ -65,7 +66,7 @@ read_clock(struct keeper *keeper)
     keeper->agent_heard_at -= before - keeper->now;
     deploy_clock_set_back(keeper, before - keeper->now);
     for (size_t i = 0; i < keeper->job_count; i++) {
-        attempt_clock_set_back(&keeper->jobs[i], keeper);
+        attempt_reschedule(&keeper->jobs[i], keeper);
     }
 }
 
@@ -295,6 +296,12 @@ release(struct keeper *keeper)
 
 /* ---- children */
 
+static bool
+has_work(const struct keeper *keeper)
+{
+    return keeper->active_count > 0 || renewal_wants_agent(keeper);
+}
+
 /*
  * An agent is there as long as there is work for it; one that died gets a
  * successor after 1 s, 2 s ... a minute.
@@ -305,7 +312,7 @@ want_agent(struct keeper *keeper)
     struct acme_error err;
 
     if (keeper->agent != NULL || keeper->agent_asked
-        || keeper->active_count == 0 || keeper->now < keeper->agent_start_at) {
+        || !has_work(keeper) || keeper->now < keeper->agent_start_at) {
         return;
     }
     if (acme_supervised_ask(keeper->supervisor_fd, ACME_ASK_AGENT,
@@ -346,6 +353,14 @@ agent_lost(struct keeper *keeper, const struct acme_error *err)
     for (size_t i = keeper->active_count; i-- > 0;) {
         attempt_agent_lost(keeper->active[i], keeper);
     }
+    renewal_agent_lost(keeper);
+}
+
+/* Has the agent something to do? */
+static bool
+is_waited_for(const struct keeper *keeper)
+{
+    return keeper->active_count > 0 || renewal_waits_for_agent(keeper);
 }
 
 /* When the agent is to go: without work, or silent over it. */
@@ -357,7 +372,7 @@ agent_end_at(const struct keeper *keeper)
     if (keeper->agent == NULL) {
         return INT64_MAX;
     }
-    if (keeper->active_count == 0) {
+    if (!is_waited_for(keeper)) {
         patience = AGENT_IDLE_S;
     }
     return keeper->agent_heard_at + patience;
@@ -375,7 +390,7 @@ mind_agent(struct keeper *keeper)
     if (keeper->now < agent_end_at(keeper)) {
         return;
     }
-    if (keeper->active_count == 0) {
+    if (!is_waited_for(keeper)) {
         drop_agent(keeper);
         return;
     }
@@ -528,6 +543,7 @@ static int
 time_to_sleep(const struct keeper *keeper)
 {
     int64_t wake_at = deploy_wake_at(keeper);
+    int64_t ask_at = renewal_wake_at(keeper);
     int64_t end_at = agent_end_at(keeper);
     int64_t left;
 
@@ -540,10 +556,11 @@ time_to_sleep(const struct keeper *keeper)
         }
     }
     if (keeper->agent == NULL && !keeper->agent_asked
-        && keeper->active_count > 0 && keeper->agent_start_at < wake_at) {
+        && has_work(keeper) && keeper->agent_start_at < wake_at) {
         wake_at = keeper->agent_start_at;
     }
     wake_at = end_at < wake_at ? end_at : wake_at;
+    wake_at = ask_at < wake_at ? ask_at : wake_at;
     /* an hour at most: the wall clock may be set meanwhile */
     left = wake_at - keeper->now;
     return left <= 0 ? 0 : left > 3600 ? 3600000 : (int) left * 1000;
@@ -554,6 +571,7 @@ work(struct keeper *keeper)
 {
     read_clock(keeper);
     start_due_jobs(keeper);
+    renewal_ask(keeper);
     mind_agent(keeper);
     want_agent(keeper);
     hand_over_ready_jobs(keeper);

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <limits.h>
 #include <string.h>
+#include <strings.h>
 #include <unistd.h>
 
 #include "format/json.h"
@@ -94,6 +95,8 @@ service_meta(const struct job *job, const struct acme_leaf *leaf, int64_t now,
     bool ok;
 
     ok = cJSON_AddStringToObject(root, "ca", job->account->ca->url) != NULL
+        && (job->account->url == NULL || cJSON_AddStringToObject(root,
+            "account", job->account->url) != NULL)
         && cJSON_AddStringToObject(root, "obtained",
             acme_time_write(at, now)) != NULL
         && cJSON_AddStringToObject(root, "not_after",
@@ -115,6 +118,15 @@ same_text(const char *a, const char *b)
     return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
 }
 
+/* Where meta.json is silent or unreadable, we do not know better: true. */
+static bool
+says_nothing_else(const cJSON *meta, const char *name, const char *url)
+{
+    const char *said = acme_json_text(meta, name, ACME_URL_MAX);
+
+    return said == NULL || (url != NULL && strcmp(said, url) == 0);
+}
+
 /*
  * When and how the pair was obtained, and whether as the settings say. Without
  * a readable meta.json we do not know better: take it as ours.
@@ -127,7 +139,6 @@ is_as_ordered(struct job *job, struct acme_bytes meta_json,
     const struct acme_settings_ca *ca = job->account->ca;
     const char *wanted = job->cert->profile;
     cJSON *root = acme_json_parse(meta_json, &ignored);
-    const char *url = acme_json_text(root, "ca", ACME_URL_MAX);
     const char *profile = acme_json_text(root, "profile", ACME_PROFILE_MAX);
     const char *obtained = acme_json_text(root, "obtained",
         ACME_TIME_TEXT_SIZE);
@@ -139,7 +150,7 @@ is_as_ordered(struct job *job, struct acme_bytes meta_json,
     }
     job->proven_by = acme_challenge_type_of(
         acme_json_text(root, "proven_by", 32));
-    if (url != NULL && strcmp(url, ca->url) != 0) {
+    if (!says_nothing_else(root, "ca", ca->url)) {
         ok = acme_fail(err, ACME_MISCONFIG, "acme_ca is now %s", ca->name);
     } else if (root != NULL && !same_text(profile, wanted)) {
         ok = acme_fail(err, ACME_MISCONFIG, "acme_profile is now %s",
@@ -211,6 +222,7 @@ service_is_current(struct job *job, struct keeper *keeper)
         job->not_after = leaf.not_after;
         if (is_of_its_kind(job, &pair)) {
             strcpy(job->serial, leaf.serial);
+            acme_ari_about(&job->plan.ari, leaf.cert_id, keeper->now);
         }
         job->fits = is_as_ordered(job, acme_buffer_bytes(&pair.meta_json),
                 &err)
@@ -229,8 +241,53 @@ int64_t
 service_renew_at(const struct job *job, const struct keeper *keeper)
 {
     /* a time to come (the clock was set back) says nothing */
-    return acme_plan_renew_again_at(job->not_before, job->not_after,
+    int64_t at = acme_plan_renew_again_at(job->not_before, job->not_after,
         job->obtained_at <= keeper->now ? job->obtained_at : 0);
+
+    return acme_ari_renew_at(&job->plan.ari, job->not_before, job->not_after,
+        at);
+}
+
+/* Wildcards are names like others here: a CA compares identifiers. */
+static bool
+shares_name(const struct job *job, const struct acme_leaf *leaf)
+{
+    for (size_t i = 0; i < job->cert->name_count; i++) {
+        for (size_t k = 0; k < leaf->name_count; k++) {
+            if (strcasecmp(job->cert->names[i], leaf->names[k]) == 0) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+bool
+service_predecessor(const struct job *job, const struct keeper *keeper,
+    char cert_id[ACME_CERT_ID_MAX + 1])
+{
+    bool rsa = acme_key_is_rsa(job_key_type(job));
+    const struct account *account = job->account;
+    struct service_pair pair;
+    struct acme_leaf leaf = { 0 };
+    struct acme_error ignored;
+    cJSON *meta = NULL;
+    bool found;
+
+    found = service_pair_read(job, keeper, rsa, &pair, &ignored)
+        && acme_leaf_read(acme_buffer_bytes(&pair.chain_pem), &leaf,
+            &ignored);
+    if (found) {
+        meta = acme_json_parse(acme_buffer_bytes(&pair.meta_json), &ignored);
+        memcpy(cert_id, leaf.cert_id, sizeof(leaf.cert_id));
+        found = cert_id[0] != '\0' && shares_name(job, &leaf)
+            && says_nothing_else(meta, "ca", account->ca->url)
+            && says_nothing_else(meta, "account", account->url);
+    }
+    cJSON_Delete(meta);
+    acme_leaf_free(&leaf);
+    service_pair_free(&pair);
+    return found;
 }
 
 int64_t

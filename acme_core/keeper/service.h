@@ -22,9 +22,9 @@ bool service_pair_read(const struct job *job, const struct keeper *keeper,
 void service_pair_free(struct service_pair *pair);
 
 /*
- * Read live/<folder> and set .served, .fits, .serial, .not_before, .not_after
- * and .obtained_at. True when it fits the settings and is not yet due for
- * renewal.
+ * Read live/<folder> and set .served, .fits, .serial, .not_before, .not_after,
+ * .obtained_at and whose .plan.ari is. True when it fits the settings and is
+ * not yet due for renewal.
  */
 bool service_is_current(struct job *job, struct keeper *keeper);
 
@@ -36,6 +36,13 @@ int64_t service_renew_at(const struct job *job, const struct keeper *keeper);
  * other one is too, unless it has been obtained since.
  */
 int64_t service_due_at(const struct job *job, const struct keeper *keeper);
+
+/*
+ * Is what is in service the predecessor of what is to be ordered: from the
+ * same account, with a name of ours, and with a certID? That goes to cert_id.
+ */
+bool service_predecessor(const struct job *job, const struct keeper *keeper,
+    char cert_id[ACME_CERT_ID_MAX + 1]);
 
 /*
  * Is the key of the order under way the one of the certificate in service,

@@ -7,7 +7,7 @@
  *  3. Each proof of a job is on the page and in its order.json, and so is
  *     .told, before the response leaves us.
  *  4. Ids are never reused while an agent lives: sessions are 1 .. ca_count,
- *     jobs count up from JOB_ID_FIRST.
+ *     jobs and questions count up from JOB_ID_FIRST.
  */
 
 #ifndef ACME_KEEPER_STATE_H
@@ -30,6 +30,7 @@
 
 enum {
     ORDERS_MAX = 32,            /* in flight at once */
+    QUESTIONS_MAX = 32,         /* besides */
     PROOFS_MAX = 200,           /* of one order */
     DIRECTORY_URLS_MAX = 32,
     JOB_ID_FIRST = 1 << 16
@@ -49,6 +50,7 @@ struct account {
     char *new_account_url;
     char *new_order_url;
     char profiles[1025];        /* that the CA offers: "a, b" */
+    bool renewal_info;          /* it offers that */
 };
 
 /* What the CA may fetch now. */
@@ -96,6 +98,9 @@ struct job {
     char began_with[64];        /* .serial when it was begun */
     unsigned agents_lost;       /* in this attempt */
     bool resumed;               /* this attempt began with an order_url */
+    bool replaces_sent;         /* newOrder named a predecessor */
+    bool without_replaces;      /* it is to name none, in this attempt */
+    unsigned asked_in;          /* the round of the last question about it */
     struct proof *proofs;
     size_t proof_count;
     int keygen_fd;              /* or -1 */
@@ -107,6 +112,21 @@ job_key_type(const struct job *job)
 {
     return job->cert->key_types[job->half];
 }
+
+/* What the agent asks a CA: when is this certificate to be renewed? */
+struct question {
+    uint32_t id;
+    struct job *job;
+    char cert_id[ACME_ARI_ID_SIZE];
+};
+
+struct renewal {
+    struct question questions[QUESTIONS_MAX];  /* not answered yet */
+    size_t question_count;
+    unsigned round;             /* counts up */
+    int64_t until;              /* what is due by then is of this round; 0:
+                                   none is under way */
+};
 
 /* How new certificates reach the server. */
 struct deploy {
@@ -155,6 +175,7 @@ struct keeper {
     struct job *keygen_asked[ORDERS_MAX];   /* in the order of asking */
     size_t keygen_asked_count;
     uint32_t next_job_id;
+    struct renewal renewal;
     struct deploy deploy;
     int64_t now;                /* unix seconds, of this turn of the loop */
 };

@@ -33,6 +33,27 @@ add_time(cJSON *root, const char *name, int64_t at)
         acme_time_write(text, at)) != NULL;
 }
 
+static bool
+add_ari(cJSON *root, const struct acme_ari *ari)
+{
+    cJSON *object;
+
+    if (ari->cert_id[0] == '\0') {
+        return true;
+    }
+    object = cJSON_AddObjectToObject(root, "ari");
+    return cJSON_AddStringToObject(object, "cert_id", ari->cert_id) != NULL
+        && add_time(object, "since", ari->since)
+        && add_time(object, "start", ari->window.start)
+        && add_time(object, "end", ari->window.end)
+        && add_time(object, "chosen", ari->chosen)
+        && add_time(object, "poll_at", ari->poll_at)
+        && cJSON_AddStringToObject(object, "explanation",
+            ari->window.explanation) != NULL
+        && cJSON_AddNumberToObject(object, "failures", ari->failures) != NULL
+        && cJSON_AddNumberToObject(object, "hasty", ari->hasty) != NULL;
+}
+
 bool
 acme_plan_write(const struct acme_plan *plan, struct acme_buffer *json)
 {
@@ -46,6 +67,7 @@ acme_plan_write(const struct acme_plan *plan, struct acme_buffer *json)
         && add_time(root, "encouraged_at", plan->encouraged_at)
         && cJSON_AddStringToObject(root, "problem", plan->problem) != NULL
         && cJSON_AddStringToObject(root, "text", plan->text) != NULL
+        && add_ari(root, &plan->ari)
         && acme_json_print(json, root);
     cJSON_Delete(root);
     return ok;
@@ -70,6 +92,32 @@ read_text(const cJSON *root, const char *name, char *out, size_t size)
     }
 }
 
+/* What makes no sense is forgotten: the CA is asked again. */
+static void
+read_ari(const cJSON *root, struct acme_ari *ari)
+{
+    const cJSON *object = acme_json_object(root, "ari");
+    struct acme_ari_window *window = &ari->window;
+    int64_t failures = acme_json_number(object, "failures", 0);
+    int64_t hasty = acme_json_number(object, "hasty", 0);
+
+    read_text(object, "cert_id", ari->cert_id, sizeof(ari->cert_id));
+    read_text(object, "explanation", window->explanation,
+        sizeof(window->explanation));
+    ari->since = read_time(object, "since");
+    window->start = read_time(object, "start");
+    window->end = read_time(object, "end");
+    ari->chosen = read_time(object, "chosen");
+    ari->poll_at = read_time(object, "poll_at");
+    ari->failures = failures <= FAILURES_MAX ? (unsigned) failures : 0;
+    ari->hasty = hasty <= FAILURES_MAX ? (unsigned) hasty : 0;
+    if (ari->cert_id[0] == '\0' || (acme_ari_has_window(ari)
+        ? ari->chosen < window->start || ari->chosen >= window->end
+        : window->start != 0 || window->end != 0 || ari->chosen != 0)) {
+        memset(ari, 0, sizeof(*ari));
+    }
+}
+
 bool
 acme_plan_read(struct acme_bytes json, struct acme_plan *plan)
 {
@@ -87,6 +135,7 @@ acme_plan_read(struct acme_bytes json, struct acme_plan *plan)
         plan->encouraged_at = read_time(root, "encouraged_at");
         read_text(root, "problem", plan->problem, sizeof(plan->problem));
         read_text(root, "text", plan->text, sizeof(plan->text));
+        read_ari(root, &plan->ari);
     }
     cJSON_Delete(root);
     return ok;
@@ -160,6 +209,7 @@ acme_plan_set_clock_back(struct acme_plan *plan, int64_t now)
 {
     int64_t by = plan->failed_at - now;
 
+    acme_ari_set_clock_back(&plan->ari, now);
     if (by <= 0) {
         return;
     }
@@ -185,5 +235,8 @@ acme_plan_encourage(struct acme_plan *plan, int64_t now)
 void
 acme_plan_succeeded(struct acme_plan *plan)
 {
+    struct acme_ari ari = plan->ari;
+
     memset(plan, 0, sizeof(*plan));
+    plan->ari = ari;
 }

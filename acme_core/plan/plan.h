@@ -11,6 +11,7 @@
 
 #include "base/buffer.h"
 #include "base/error.h"
+#include "plan/ari.h"
 
 /* plan/<folder>.json: what must survive a restart. */
 struct acme_plan {
@@ -21,6 +22,7 @@ struct acme_plan {
     int64_t encouraged_at;    /* the last early attempt was granted, or 0 */
     char problem[64];         /* its problem type, or "" */
     char text[768];           /* its words, safe to log */
+    struct acme_ari ari;      /* what the CA says of the certificate */
 };
 
 /* Serialise; read back. A broken file reads as an empty plan: false. */
@@ -54,7 +56,7 @@ void acme_plan_failed(struct acme_plan *plan, const struct acme_error *err,
 
 /*
  * The clock was set back: a failure in what is now the future counts as one
- * of this moment, with the same pause behind it.
+ * of this moment, with the same pause behind it; see also plan/ari.h.
  */
 void acme_plan_set_clock_back(struct acme_plan *plan, int64_t now);
 
@@ -65,7 +67,7 @@ void acme_plan_set_clock_back(struct acme_plan *plan, int64_t now);
  */
 bool acme_plan_encourage(struct acme_plan *plan, int64_t now);
 
-/* After a success: forget the failures. */
+/* After a success: forget the failures. What the CA says stays. */
 void acme_plan_succeeded(struct acme_plan *plan);
 
 #endif

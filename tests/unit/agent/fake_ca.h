@@ -21,7 +21,10 @@ enum {
     FORGOT_ACCOUNTS = 32,        /* all but the one made now */
     LIMITS_ORDERS = 64,
     NEVER_KNOWS_ACCOUNTS = 256,
-    DIRECTORY_MOVED = 512        /* /dir redirects to /new/dir */
+    DIRECTORY_MOVED = 512,       /* /dir redirects to /new/dir */
+    NO_RENEWAL_INFO = 2048,
+    RENEWAL_INFO_DOWN = 4096,
+    RENEWAL_WINDOW_INVERTED = 8192
 };
 
 enum { CA_NONCES = 65536, CA_ORDERS = 1024 };
@@ -80,8 +83,9 @@ ca_directory(const struct call *call)
     char body[1024];
 
     snprintf(body, sizeof(body), "{\"newNonce\":\"%s/nonce\","
-        "\"newAccount\":\"%s/account\",\"newOrder\":\"%s/order\"}",
-        call->origin, call->origin, call->origin);
+        "\"newAccount\":\"%s/account\",\"newOrder\":\"%s/order\","
+        "\"%s\":\"%s/renewal\"}", call->origin, call->origin, call->origin,
+        call->knob & NO_RENEWAL_INFO ? "other" : "renewalInfo", call->origin);
     if (call->knob & DIRECTORY_DOWN) {
         ca_send(call, "503 Unavailable", "", "");
     } else if (call->knob & DIRECTORY_SAYS_BAD_NONCE) {
@@ -91,6 +95,22 @@ ca_directory(const struct call *call)
         ca_send(call, "302 Found", "Location: /new/dir\r\n", "");
     } else {
         ca_send(call, "200 OK", "", body);
+    }
+}
+
+static inline void
+ca_renewal_info(const struct call *call)
+{
+    char body[512];
+
+    snprintf(body, sizeof(body), "{\"suggestedWindow\":{"
+        "\"start\":\"2025-01-02T04:00:00Z\",\"end\":\"2025-01-0%dT04:00:00Z\"},"
+        "\"explanationURL\":\"https://ca.test/%s\"}",
+        call->knob & RENEWAL_WINDOW_INVERTED ? 1 : 3, call->heard->path + 9);
+    if (call->knob & RENEWAL_INFO_DOWN) {
+        ca_send(call, "503 Unavailable", "Retry-After: 3600\r\n", "");
+    } else {
+        ca_send(call, "200 OK", "Retry-After: 21600\r\n", body);
     }
 }
 
@@ -263,6 +283,8 @@ fake_ca(const struct heard *heard, struct shared *shared, FILE *out)
         ca_post(&call);
     } else if (strcmp(heard->method, "HEAD") == 0) {
         ca_new_nonce(&call);
+    } else if (strncmp(heard->path, "/renewal/", 9) == 0) {
+        ca_renewal_info(&call);
     } else {
         ca_directory(&call);
     }

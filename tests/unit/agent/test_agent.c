@@ -16,7 +16,8 @@
 #include "ipc/channel.h"
 #include "protocol/request.h"
 
-enum { SESSION = 1, FIRST_JOB = 100, JOBS = 700, PATIENCE_S = 40 };
+enum { SESSION = 1, FIRST_JOB = 100, JOBS = 700, PATIENCE_S = 40,
+    FIRST_QUESTION = 5000, QUESTIONS = 64 };
 
 struct fixture {
     struct server server;
@@ -35,6 +36,12 @@ struct fixture {
         char problem[64], text[1024], step[256];
     } results[JOBS];
     unsigned ended;
+    struct renewal_answer {
+        enum acme_message_type type;
+        int64_t at;
+        char text[3][1024];
+    } renewals[QUESTIONS];
+    unsigned answered;
 };
 
 /* ---- the agent, in a thread */
@@ -156,6 +163,17 @@ send_word(struct fixture *f, enum acme_message_type type, uint32_t id,
         .text = { acme_bytes_of(text) } });
 }
 
+static void
+send_question(struct fixture *f, unsigned number)
+{
+    char cert_id[32];
+
+    snprintf(cert_id, sizeof(cert_id), "aYhb.%u", number);
+    send_message(f, (struct acme_message) { .type = ACME_MESSAGE_RENEWAL_INFO,
+        .id = FIRST_QUESTION + number, .number = SESSION, .fd = -1,
+        .text = { acme_bytes_of(cert_id) } });
+}
+
 /* ---- the keeper's answers */
 
 static const char *
@@ -218,6 +236,24 @@ take_failed(struct fixture *f, const struct acme_message *message)
 }
 
 static void
+take_renewal(struct fixture *f, const struct acme_message *message)
+{
+    struct renewal_answer *renewal;
+
+    assert_in_range(message->id, FIRST_QUESTION,
+        FIRST_QUESTION + QUESTIONS - 1);
+    renewal = &f->renewals[message->id - FIRST_QUESTION];
+    assert_int_equal(renewal->type, 0);
+    renewal->type = message->type;
+    renewal->at = message->at;
+    for (unsigned i = 0; i < 3; i++) {
+        assert_true(acme_message_text(message, i, renewal->text[i],
+            sizeof(renewal->text[i])));
+    }
+    f->answered++;
+}
+
+static void
 check_log(const struct acme_message *message)
 {
     const char *line = text_of(message, 0);
@@ -268,6 +304,11 @@ answer(struct fixture *f, const struct acme_message *message)
         break;
     case ACME_MESSAGE_LOG:
         check_log(message);
+        break;
+    case ACME_MESSAGE_RENEWAL_WINDOW:
+    case ACME_MESSAGE_NO_RENEWAL_INFO:
+    case ACME_MESSAGE_RENEWAL_FAILED:
+        take_renewal(f, message);
         break;
     default:
         fail_msg("%s from the agent", acme_message_name(message->type));
@@ -799,6 +840,143 @@ word_out_of_turn_is_ignored(void **state)
     assert_all_certified(f, 0, 1);
 }
 
+/* ---- questions about renewals */
+
+static void
+a_question_needs_the_directory_and_no_account(void **state)
+{
+    struct fixture *f = *state;
+    const struct renewal_answer *renewal = &f->renewals[3];
+
+    send_ca(f, "");
+    send_question(f, 3);
+    listen_until(f, f->answered == 1);
+    assert_int_equal(renewal->type, ACME_MESSAGE_RENEWAL_WINDOW);
+    assert_string_equal(renewal->text[0], "2025-01-02T04:00:00Z");
+    assert_string_equal(renewal->text[1], "2025-01-03T04:00:00Z");
+    assert_string_equal(renewal->text[2], "https://ca.test/aYhb.3");
+    assert_in_range(renewal->at, time(NULL) + 21000, time(NULL) + 21600);
+    assert_int_equal(f->server.shared->heads, 0);
+    assert_int_equal(f->heard[ACME_MESSAGE_SIGN], 0);
+}
+
+static void
+questions_and_orders_share_the_session(void **state)
+{
+    struct fixture *f = *state;
+
+    send_ca(f, "");
+    for (unsigned i = 0; i < 32; i++) {
+        send_question(f, i);
+    }
+    send_order(f, 0);
+    listen_until(f, f->answered == 32 && f->ended == 1);
+    assert_all_certified(f, 0, 1);
+    assert_int_equal(directories(f), 1);
+    assert_true(f->server.shared->connections <= 4);
+    for (unsigned i = 0; i < 32; i++) {
+        assert_int_equal(f->renewals[i].type, ACME_MESSAGE_RENEWAL_WINDOW);
+    }
+    /* and once more, when all is known */
+    send_question(f, 32);
+    listen_until(f, f->answered == 33);
+    assert_int_equal(directories(f), 1);
+}
+
+static void
+a_question_beyond_the_limit_fails_alone(void **state)
+{
+    struct fixture *f = *state;
+
+    send_ca(f, "");
+    for (unsigned i = 0; i < 33; i++) {
+        send_question(f, i);
+    }
+    listen_until(f, f->answered == 33);
+    for (unsigned i = 0; i < 32; i++) {
+        assert_int_equal(f->renewals[i].type, ACME_MESSAGE_RENEWAL_WINDOW);
+    }
+    assert_int_equal(f->renewals[32].type, ACME_MESSAGE_RENEWAL_FAILED);
+}
+
+static void
+a_ca_without_renewal_information_is_asked_nothing(void **state)
+{
+    struct fixture *f = *state;
+
+    set_fault(f, NO_RENEWAL_INFO);
+    send_ca(f, "");
+    send_question(f, 0);
+    send_question(f, 1);
+    listen_until(f, f->answered == 2);
+    assert_int_equal(f->renewals[0].type, ACME_MESSAGE_NO_RENEWAL_INFO);
+    assert_int_equal(f->renewals[1].type, ACME_MESSAGE_NO_RENEWAL_INFO);
+}
+
+static void
+a_question_fails_in_words(void **state)
+{
+    static const struct {
+        unsigned fault;
+        const char *text;
+        bool retry_after;
+    } rows[] = {
+        { RENEWAL_INFO_DOWN, "503", true },
+        { RENEWAL_WINDOW_INVERTED, "ends before it begins", false },
+        { DIRECTORY_DOWN, "503", false },
+    };
+    struct fixture *f = *state;
+
+    for (unsigned i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+        set_fault(f, rows[i].fault);
+        send_ca(f, "");
+        send_question(f, i);
+        listen_until(f, f->answered == i + 1);
+        assert_int_equal(f->renewals[i].type, ACME_MESSAGE_RENEWAL_FAILED);
+        assert_non_null(strstr(f->renewals[i].text[0], rows[i].text));
+        assert_int_equal(f->renewals[i].at > time(NULL), rows[i].retry_after);
+    }
+    /* to a CA that nobody told of, and about something else */
+    send_message(f, (struct acme_message) { .type = ACME_MESSAGE_RENEWAL_INFO,
+        .id = FIRST_QUESTION + 10, .number = SESSION + 1, .fd = -1,
+        .text = { acme_bytes_of("a.b") } });
+    set_fault(f, 0);
+    send_message(f, (struct acme_message) { .type = ACME_MESSAGE_RENEWAL_INFO,
+        .id = FIRST_QUESTION + 11, .number = SESSION, .fd = -1,
+        .text = { acme_bytes_of("a/../../order") } });
+    listen_until(f, f->answered == 5);
+    assert_int_equal(f->renewals[10].type, ACME_MESSAGE_RENEWAL_FAILED);
+    assert_int_equal(f->renewals[11].type, ACME_MESSAGE_RENEWAL_FAILED);
+}
+
+static void
+a_question_ends_with_the_ca_that_it_was_for(void **state)
+{
+    struct sockaddr_in address = { .sin_family = AF_INET,
+        .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+    socklen_t len = sizeof(address);
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    struct fixture *f = *state;
+    char url[64];
+
+    /* nobody is at home there */
+    assert_int_equal(bind(fd, (struct sockaddr *) &address, len), 0);
+    assert_int_equal(listen(fd, 1), 0);
+    assert_int_equal(getsockname(fd, (struct sockaddr *) &address, &len), 0);
+    snprintf(url, sizeof(url), "https://127.0.0.1:%d/dir",
+        ntohs(address.sin_port));
+    send_message(f, (struct acme_message) { .type = ACME_MESSAGE_CA,
+        .id = SESSION, .fd = -1, .text = { acme_bytes_of(url), { NULL, 0 },
+        acme_bytes_of("test/1") } });
+    send_question(f, 0);
+    send_ca(f, "");
+    send_question(f, 1);
+    listen_until(f, f->answered == 2);
+    close(fd);
+    assert_int_equal(f->renewals[0].type, ACME_MESSAGE_RENEWAL_FAILED);
+    assert_int_equal(f->renewals[1].type, ACME_MESSAGE_RENEWAL_WINDOW);
+}
+
 /* ---- the end */
 
 static void
@@ -855,6 +1033,12 @@ main(void)
         TEST(orders_beyond_the_limit_fail_alone),
         TEST(cancelled_order_is_not_heard_of_again),
         TEST(word_out_of_turn_is_ignored),
+        TEST(a_question_needs_the_directory_and_no_account),
+        TEST(questions_and_orders_share_the_session),
+        TEST(a_question_beyond_the_limit_fails_alone),
+        TEST(a_ca_without_renewal_information_is_asked_nothing),
+        TEST(a_question_fails_in_words),
+        TEST(a_question_ends_with_the_ca_that_it_was_for),
         TEST(agent_ends_when_the_keeper_goes_in_mid_order),
         cmocka_unit_test(agent_ends_at_once_without_its_sandbox),
     };

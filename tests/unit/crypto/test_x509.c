@@ -332,6 +332,95 @@ serial_numbers_have_bounds(void **state)
     assert_false(read_serial(40, false, &leaf));
 }
 
+/* ---- identifiers for renewal information */
+
+/* RFC 9773, appendix A, and what section 4.1 says of it. */
+static const char rfc_9773[] =
+    "-----BEGIN CERTIFICATE-----\n"
+    "MIIBQzCB66ADAgECAgUAh2VDITAKBggqhkjOPQQDAjAVMRMwEQYDVQQDEwpFeGFt\n"
+    "cGxlIENBMCIYDzAwMDEwMTAxMDAwMDAwWhgPMDAwMTAxMDEwMDAwMDBaMBYxFDAS\n"
+    "BgNVBAMTC2V4YW1wbGUuY29tMFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEeBZu\n"
+    "7cbpAYNXZLbbh8rNIzuOoqOOtmxA1v7cRm//AwyMwWxyHz4zfwmBhcSrf47NUAFf\n"
+    "qzLQ2PPQxdTXREYEnKMjMCEwHwYDVR0jBBgwFoAUaYhba4dGQEHhs3uEe6CuLN4B\n"
+    "yNQwCgYIKoZIzj0EAwIDRwAwRAIge09+S5TZAlw5tgtiVvuERV6cT4mfutXIlwTb\n"
+    "+FYN/8oCIClDsqBklhB9KAelFiYt9+6FDj3z4KGVelYM5MdsO3pK\n"
+    "-----END CERTIFICATE-----\n";
+
+static void
+the_example_of_rfc_9773_has_the_identifier_of_rfc_9773(void **state)
+{
+    struct acme_leaf leaf;
+    struct acme_error err;
+
+    (void) state;
+    assert_true(acme_leaf_read(acme_bytes_of(rfc_9773), &leaf, &err));
+    assert_string_equal(leaf.cert_id, "aYhba4dGQEHhs3uEe6CuLN4ByNQ.AIdlQyE");
+    acme_leaf_free(&leaf);
+}
+
+/* The leaf with an issuer's key identifier of so many bytes 0xff, and with
+ * the low or high serial number; -1: the extension names no key. */
+static void
+read_with_key_id(int key_id_len, bool high, struct acme_leaf *leaf)
+{
+    static const unsigned char ones[200] = { [0 ... 199] = 0xff };
+    struct acme_buffer pem = ACME_BUFFER(CHAIN_MAX);
+    AUTHORITY_KEYID *issuer = AUTHORITY_KEYID_new();
+    X509 *cert = X509_dup(ca.leaf);
+    struct acme_error err;
+
+    if (key_id_len >= 0) {
+        issuer->keyid = ASN1_OCTET_STRING_new();
+        assert_int_equal(ASN1_OCTET_STRING_set(issuer->keyid, ones,
+            key_id_len), 1);
+    }
+    assert_int_equal(X509_add1_ext_i2d(cert, NID_authority_key_identifier,
+        issuer, 0, X509V3_ADD_DEFAULT), 1);
+    AUTHORITY_KEYID_free(issuer);
+    ASN1_INTEGER_set_uint64(X509_get_serialNumber(cert),
+        high ? 0x8000 : 0x7fff);
+    sign_again(cert, ca.middle_key);
+    give_pem(&pem, cert);
+    assert_true(read_leaf(&pem, leaf, &err));
+    acme_leaf_free(leaf);
+    acme_buffer_free(&pem);
+}
+
+static void
+an_identifier_keeps_the_bytes_of_the_serial_number(void **state)
+{
+    struct acme_leaf leaf;
+
+    (void) state;
+    read_with_key_id(2, false, &leaf);
+    assert_string_equal(leaf.cert_id, "__8.f_8");
+    read_with_key_id(2, true, &leaf);
+    assert_string_equal(leaf.cert_id, "__8.AIAA");
+    read_with_key_id(64, true, &leaf);
+    assert_int_equal(strlen(leaf.cert_id), 86 + 1 + 4);
+}
+
+static void
+without_a_key_of_the_issuer_there_is_no_identifier(void **state)
+{
+    struct acme_buffer pem = ACME_BUFFER(CHAIN_MAX);
+    struct acme_leaf leaf;
+    struct acme_error err;
+
+    (void) state;
+    add_pem(&pem, ca.leaf);
+    assert_true(read_leaf(&pem, &leaf, &err));
+    assert_string_equal(leaf.cert_id, "");
+    acme_leaf_free(&leaf);
+    acme_buffer_free(&pem);
+    read_with_key_id(-1, false, &leaf);
+    assert_string_equal(leaf.cert_id, "");
+    read_with_key_id(0, false, &leaf);
+    assert_string_equal(leaf.cert_id, "");
+    read_with_key_id(200, false, &leaf);
+    assert_string_equal(leaf.cert_id, "");
+}
+
 static void
 malformed_dates_are_refused(void **state)
 {
@@ -888,6 +977,10 @@ main(void)
         cmocka_unit_test(names_of_253_bytes_are_the_longest),
         cmocka_unit_test(a_thousand_names_are_the_most),
         cmocka_unit_test(serial_numbers_have_bounds),
+        cmocka_unit_test(
+            the_example_of_rfc_9773_has_the_identifier_of_rfc_9773),
+        cmocka_unit_test(an_identifier_keeps_the_bytes_of_the_serial_number),
+        cmocka_unit_test(without_a_key_of_the_issuer_there_is_no_identifier),
         cmocka_unit_test(malformed_dates_are_refused),
         cmocka_unit_test(comments_and_crlf_are_no_matter),
         cmocka_unit_test(a_tidy_chain_is_pem_and_nothing_else),

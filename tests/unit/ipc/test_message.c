@@ -90,6 +90,8 @@ static const struct {
     { "SIGNED", ACME_MESSAGE_SIGNED, ACME_END_AGENT, { 60 * 1024, 0, 0, 0 } },
     { "DONE", ACME_MESSAGE_DONE, ACME_END_AGENT, { 0 } },
     { "REFUSED", ACME_MESSAGE_REFUSED, ACME_END_AGENT, { 1024, 0, 0, 0 } },
+    { "RENEWAL_INFO", ACME_MESSAGE_RENEWAL_INFO, ACME_END_AGENT,
+        { 256, 0, 0, 0 } },
     { "DIRECTORY", ACME_MESSAGE_DIRECTORY, ACME_END_KEEPER,
         { 2048, 16 * 1024, 2048, 2048, 1024 } },
     { "SAVE_ACCOUNT", ACME_MESSAGE_SAVE_ACCOUNT, ACME_END_KEEPER,
@@ -103,6 +105,12 @@ static const struct {
     { "FAILED", ACME_MESSAGE_FAILED, ACME_END_KEEPER,
         { 256, 256, 1024, 256, 64 } },
     { "LOG", ACME_MESSAGE_LOG, ACME_END_KEEPER, { 1024, 0, 0, 0 } },
+    { "RENEWAL_WINDOW", ACME_MESSAGE_RENEWAL_WINDOW, ACME_END_KEEPER,
+        { 128, 128, 2048, 0 } },
+    { "NO_RENEWAL_INFO", ACME_MESSAGE_NO_RENEWAL_INFO, ACME_END_KEEPER,
+        { 0 } },
+    { "RENEWAL_FAILED", ACME_MESSAGE_RENEWAL_FAILED, ACME_END_KEEPER,
+        { 1024, 0, 0, 0 } },
 };
 
 enum { TYPES = sizeof(types) / sizeof(types[0]) };
@@ -186,7 +194,7 @@ a_text_one_byte_too_long_is_neither_written_nor_read(void **state)
 static void
 unknown_types_are_refused(void **state)
 {
-    static const uint16_t unknown[] = { 0, 7, 31, 40, 1000, 65535 };
+    static const uint16_t unknown[] = { 0, 20, 31, 60, 1000, 65535 };
     struct acme_buffer wire = BUFFER;
     struct acme_message got;
     struct acme_error err;

@@ -520,13 +520,13 @@ a_clock_that_is_set_back_holds_no_attempt_back(void **state)
     attempt_start(&scene->job, &scene->keeper);
     fail_with(scene, ACME_RETRY, "", "no");
     scene->keeper.now = NOW;
-    attempt_clock_set_back(&scene->job, &scene->keeper);
+    attempt_reschedule(&scene->job, &scene->keeper);
     assert_in_range(scene->job.next_at, NOW + 500, NOW + 700);
 
     /* of two with the same names, the one that waits for the other */
     scene->job.plan.failures = 0;
     scene->job.next_at = NOW + 4000 * DAY;
-    attempt_clock_set_back(&scene->job, &scene->keeper);
+    attempt_reschedule(&scene->job, &scene->keeper);
     assert_int_equal(scene->job.next_at, NOW);
 }
 

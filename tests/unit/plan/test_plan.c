@@ -197,6 +197,58 @@ a_success_forgets_the_failures(void **state)
 }
 
 static void
+what_the_ca_says_of_a_certificate_is_kept(void **state)
+{
+    static const struct acme_ari_window window = { .start = NOW,
+        .end = NOW + DAY, .explanation = "https://ca.test/why" };
+    struct acme_buffer json = ACME_BUFFER(4096);
+    struct acme_plan plan = { .failures = 3 }, again;
+
+    (void) state;
+    acme_ari_about(&plan.ari, "aYhb.AIdl", NOW - 7);
+    acme_ari_take(&plan.ari, &window, 0, 4711, NOW - 7);
+    plan.ari.hasty = 1;
+    assert_true(acme_plan_write(&plan, &json));
+    assert_true(acme_plan_read(acme_buffer_bytes(&json), &again));
+    assert_memory_equal(&plan, &again, sizeof(plan));
+    acme_plan_succeeded(&plan);
+    assert_memory_equal(&plan.ari, &again.ari, sizeof(plan.ari));
+    acme_buffer_free(&json);
+}
+
+static const char *const senseless[] = {
+    "{\"failures\":2,\"ari\":7}",
+    "{\"failures\":2,\"ari\":{\"poll_at\":\"2023-11-15T00:00:00Z\"}}",
+    "{\"failures\":2,\"ari\":{\"cert_id\":\"a.b\","
+        "\"start\":\"2023-11-15T00:00:00Z\"}}",
+    "{\"failures\":2,\"ari\":{\"cert_id\":\"a.b\","
+        "\"start\":\"2023-11-15T00:00:00Z\",\"end\":\"2023-11-14T00:00:00Z\","
+        "\"chosen\":\"2023-11-14T12:00:00Z\"}}",
+    "{\"failures\":2,\"ari\":{\"cert_id\":\"a.b\","
+        "\"start\":\"2023-11-14T00:00:00Z\",\"end\":\"2023-11-15T00:00:00Z\"}}",
+    "{\"failures\":2,\"ari\":{\"cert_id\":\"a.b\","
+        "\"start\":\"2023-11-14T00:00:00Z\",\"end\":\"2023-11-15T00:00:00Z\","
+        "\"chosen\":\"2023-11-15T00:00:00Z\"}}",
+};
+
+static void
+a_window_without_a_moment_in_it_is_forgotten(void **state)
+{
+    static const struct acme_ari none;
+
+    (void) state;
+    for (size_t i = 0; i < sizeof(senseless) / sizeof(senseless[0]); i++) {
+        struct acme_plan plan;
+
+        assert_true(acme_plan_read(acme_bytes_of(senseless[i]), &plan));
+        assert_int_equal(plan.failures, 2);
+        if (memcmp(&plan.ari, &none, sizeof(none)) != 0) {
+            fail_msg("%s", senseless[i]);
+        }
+    }
+}
+
+static void
 a_reload_grants_an_early_attempt_every_ten_minutes(void **state)
 {
     struct acme_error err = failure(0);
@@ -385,6 +437,8 @@ main(void)
         cmocka_unit_test(a_failure_is_remembered_with_its_words),
         cmocka_unit_test(the_count_of_failures_has_an_end),
         cmocka_unit_test(a_success_forgets_the_failures),
+        cmocka_unit_test(what_the_ca_says_of_a_certificate_is_kept),
+        cmocka_unit_test(a_window_without_a_moment_in_it_is_forgotten),
         cmocka_unit_test(a_reload_grants_an_early_attempt_every_ten_minutes),
         cmocka_unit_test(a_reload_is_no_reason_to_ignore_retry_after),
         cmocka_unit_test(a_plan_survives_its_file),

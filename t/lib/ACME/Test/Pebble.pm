@@ -71,6 +71,26 @@ sub stop {
     $self->{test}->stop_child(delete $self->{pid});
 }
 
+# ---- renewal information (RFC 9773), which not every version has
+
+sub has_renewal_info {
+    my ($self) = @_;
+    return ACME::Test::curl('-k', $self->url) =~ /"renewalInfo"/;
+}
+
+# Have it answer so, be it nonsense, when asked about a certificate (PEM).
+sub set_renewal_info {
+    my ($self, $certificate, $answer) = @_;
+    require JSON::PP;
+    my $body = JSON::PP::encode_json({ Certificate => $certificate,
+        ARIResponse => $answer });
+    return ACME::Test::curl('-k', '-f', '-d', $body,
+        "https://127.0.0.1:$self->{management}/set-renewal-info/") eq '';
+}
+
+sub renewal_questions { return $_[0]->_count(qr{GET /\S*renewalInfo/}) }
+sub replaced { return $_[0]->_count(qr/has been marked as replaced/) }
+
 # ---- the judge
 
 sub log { return ACME::Test::slurp($_[0]->{log}) }

@@ -1,0 +1,128 @@
+#!/usr/bin/perl
+
+# Tests for renewal information (RFC 9773): the CA says when it wants a
+# certificate renewed, and is told what an order replaces.
+
+use strict;
+use warnings;
+
+use FindBin;
+use lib "$FindBin::Bin/lib";
+use ACME::Test;
+
+use POSIX qw(strftime);
+
+my $t = ACME::Test->new;
+my $ca = $t->pebble;
+if (!$ca->has_renewal_info) {
+    plan(skip_all => 'this Pebble has no renewal information: name one of 2.8 or newer in PEBBLE');
+}
+my $why = 'https://ca.test/why?incident=';
+my $server = $t->server(ca => $ca, sites => [ { names => 'a.test' } ])->start;
+my $first = $server->issued('a.test');
+
+# The CA is asked as soon as the certificate is there.
+ok(wait_for(sub { ari()->{chosen} }), 'the CA was asked');
+my $known = ari();
+ok($known->{start} le $known->{chosen} && $known->{chosen} lt $known->{end},
+    'a moment of its window is chosen');
+cmp_ok(seconds_from_now($known->{poll_at}), '>', 5 * 3600,
+    'it is asked again when it says');
+my ($key_id) = $known->{cert_id} =~ /^([\w-]+)\.[\w-]+$/;
+ok($key_id, 'the certificate has an identifier');
+
+# A restart asks nothing and chooses nothing.
+my $questions = $ca->renewal_questions;
+$server->stop_all;
+$server->start;
+ok($server->idle, 'started again');
+is($ca->renewal_questions, $questions, 'the CA is not asked again');
+is_deeply(ari(), $known, 'the moment is the same');
+ok(!$server->helpers('agent'), 'there is no agent');
+
+# Another window.
+ask_again(window(3600 * 24 * 30, 3600 * 24 * 31, "${why}1"));
+my $line = $server->says(qr/ a\.test: .*the CA now asks for renewal between/);
+like($line, qr/\Q, for the reason given at ${why}1;\E/, 'the window has moved: the log says why');
+my $moved = ari();
+ok($moved->{start} le $moved->{chosen} && $moved->{chosen} lt $moved->{end},
+    'a moment of the new window is chosen');
+cmp_ok($moved->{start}, 'ne', $known->{start}, 'which is another one');
+is($ca->orders, 1, 'nothing is ordered');
+
+# No answer that can be used: what is known stays.
+for my $answer (window(3600 * 24, 3600 * 12, ''), '<html>') {
+    ask_again($answer);
+    ok(wait_for(sub { ari()->{failures} == 1 }), 'a failed question is noted');
+    is(ari()->{chosen}, $moved->{chosen}, 'the moment stays');
+    my $pause = seconds_from_now(ari()->{poll_at});
+    ok($pause > 60 && $pause < 3600, 'it is asked again soon');
+}
+is($ca->orders, 1, 'nothing is ordered');
+
+# In the past.
+ask_again(window(-3600, -3540, "${why}2"));
+ok($server->says(qr/\[warn\].* a\.test: .*asks for renewal between .*\Q${why}2;\E/),
+    'a window in the past: a warning');
+ok($server->says(qr/ a\.test: .*the CA asks for this renewal between .*\Q${why}2\E$/),
+    'the renewal is told with its reason');
+ok(wait_for(sub {
+    my $print = $server->shows('a.test')->{fingerprint};
+    return $print && $print ne $first->{fingerprint};
+}), 'the new certificate is served');
+is($ca->orders, 2, 'by one order');
+is($ca->replaced, 1, 'which says what it replaces');
+ok(wait_for(sub { my $ari = ari(); $ari->{chosen}
+    && $ari->{cert_id} ne $known->{cert_id} }), 'the CA was asked about the new one');
+cmp_ok(seconds_from_now(ari()->{chosen}), '>', 3600 * 24,
+    'which is to be renewed later');
+
+# The old one comes back, as from a backup: the CA has seen it replaced.
+$server->stop_all;
+my $live = $t->path('state/live/a.test');
+my $target = readlink $live;
+(my $before = $target) =~ s{(\d+)$}{sprintf '%0*d', length $1, $1 - 1}e;
+unlink $live;
+symlink $before, $live or die "$live: $!";
+$server->start;
+ok($server->says(qr/ a\.test: .*newOrder: alreadyReplaced: .*; ordering again without/),
+    'the CA refuses what is replaced twice');
+ok(wait_for(sub { readlink $live ne $before }),
+    'a certificate comes nevertheless');
+is($ca->failed_validations, 0, 'no validation failed');
+my @failed = grep { /attempt \d+ failed/ } split /\n/, $server->acme_log;
+is_deeply(\@failed, [], 'no attempt failed');
+
+$t->done;
+
+sub ari { return $server->plan('a.test')->{ari} || {} }
+
+sub seconds_from_now {
+    my ($time) = @_;
+    require Time::Local;
+    my @part = $time =~ /^(\d+)-(\d+)-(\d+)T(\d+):(\d+):(\d+)Z$/ or return -1;
+    return Time::Local::timegm($part[5], $part[4], $part[3], $part[2],
+        $part[1] - 1, $part[0]) - time;
+}
+
+# What the CA says, in seconds from now.
+sub window {
+    my ($start, $end, $explanation) = @_;
+    my ($from, $until) = map { strftime('%Y-%m-%dT%H:%M:%SZ', gmtime(time + $_)) }
+        $start, $end;
+    return qq({"suggestedWindow":{"start":"$from","end":"$until"},)
+        . qq("explanationURL":"$explanation"});
+}
+
+# The CA has changed its mind, and the time to ask it has come.
+sub ask_again {
+    my ($answer) = @_;
+
+    $server->stop_all;
+    ok($ca->set_renewal_info(slurp($t->path('state/live/a.test/fullchain.pem')),
+        $answer), 'the CA has another answer');
+    $server->plan('a.test', ari => { %{ ari() }, failures => 0,
+        poll_at => '2020-01-01T00:00:00Z' });
+    $server->start;
+}
+
