@@ -124,7 +124,9 @@ new_server(struct scene *scene, enum acme_key_type type)
     SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT,
         NULL);
     SSL_CTX_set_session_id_context(ctx, (const unsigned char *) "site", 4);
-    SSL_CTX_set_cert_cb(ctx, scene->show ? refuse_all : NULL, NULL);
+    if (scene->show) {
+        SSL_CTX_set_cert_cb(ctx, refuse_all, NULL);
+    }
     SSL_CTX_set_tlsext_servername_callback(ctx, on_name);
     SSL_CTX_set_tlsext_servername_arg(ctx, scene);
     if (type == ACME_KEY_RSA_2048) {
@@ -334,6 +336,55 @@ a_ca_speaks_what_the_server_does_not(void **state)
     }
 }
 
+/* One handshake that may go on with a session; its own session afterwards. */
+static SSL_SESSION *
+connect_with(struct scene *scene, bool show, SSL_SESSION *session,
+    bool *reused)
+{
+    SSL *server, *client;
+
+    scene->show = show;
+    connect_both(scene, show ? ACME_OFFER : NULL, &server, &client);
+    if (session != NULL) {
+        SSL_set_session(client, session);
+    }
+    assert_true(shake_hands(server, client));
+    *reused = SSL_session_reused(client);
+    session = SSL_get1_session(client);
+    SSL_shutdown(server);
+    SSL_shutdown(client);
+    SSL_free(server);
+    SSL_free(client);
+    return session;
+}
+
+/* Or who was asked for no certificate would go on where one is needed. */
+static void
+no_session_leads_from_a_challenge_to_the_site_or_back(void **state)
+{
+    struct scene scene = { .show = false };
+    SSL_SESSION *site, *again, *challenge, *other;
+    bool reused;
+
+    (void) state;
+    begin(&scene, ACME_KEY_ECDSA_256, TLS1_2_VERSION, HELLO);
+    SSL_CTX_set_verify(scene.server, SSL_VERIFY_NONE, NULL);
+    SSL_CTX_set_session_id_context(scene.server, NULL, 0);
+    SSL_CTX_set_options(scene.server, SSL_OP_NO_TICKET);
+    site = connect_with(&scene, false, NULL, &reused);
+    again = connect_with(&scene, false, site, &reused);
+    assert_true(reused);
+    challenge = connect_with(&scene, true, site, &reused);
+    assert_false(reused);
+    other = connect_with(&scene, false, challenge, &reused);
+    assert_false(reused);
+    SSL_SESSION_free(site);
+    SSL_SESSION_free(again);
+    SSL_SESSION_free(challenge);
+    SSL_SESSION_free(other);
+    end(&scene);
+}
+
 /* Should a caller err about the offer, there is no connection at all. */
 static void
 other_protocols_get_no_connection(void **state)
@@ -382,6 +433,8 @@ main(void)
         cmocka_unit_test(nobody_else_is_disturbed),
         cmocka_unit_test(a_ca_that_is_asked_for_another_hello_sees_it_too),
         cmocka_unit_test(a_ca_speaks_what_the_server_does_not),
+        cmocka_unit_test(
+            no_session_leads_from_a_challenge_to_the_site_or_back),
         cmocka_unit_test(other_protocols_get_no_connection),
         cmocka_unit_test(what_is_no_pair_leaves_the_connection_as_it_was),
     };
