@@ -78,8 +78,17 @@ for my $refusal (@refusals) {
     }
 }
 my $ca = $t->fake_ca(plans => \%plans);
-my $server = $t->server(ca => $ca, sites => [ map { {
-    names => join ' ', grep { defined } @$_{qw(name more)} } } @refusals ]);
+
+# One that finds out later: it is the second of two names that fails.
+my %problem = (type => 'caa', status => 403,
+    detail => 'CAA record for www.late.test prevents issuance');
+my $late = $t->fake_ca(plans => { 'late.test' => {
+    fails => { 'www.late.test' => \%problem } } });
+my $server = $t->server(ca => $ca, sites => [
+    { names => 'late.test www.late.test', acme => "acme_ca @{[ $late->url ]};"
+        . "acme_ca_certificate @{[ $late->trust ]};" },
+    map { { names => join ' ', grep { defined } @$_{qw(name more)} } }
+        @refusals ]);
 $server->start;
 
 for my $refusal (@refusals) {
@@ -92,6 +101,11 @@ for my $refusal (@refusals) {
     like($line, qr/\[error\] .*; a placeholder certificate is served; attempt 1 failed, the next is at \d{4}-/,
         "$name: and what comes next");
 }
+
+like($server->says(qr/ late\.test: .*attempt 1 failed/),
+    qr/: validation: validation of www\.late\.test failed: caa: CAA record for www\.late\.test prevents issuance; hint: the zone's CAA record/,
+    'a name that fails in validation is told');
+$late->plan('late.test', fails => {});
 
 # The operator asks for one more attempt, which some CAs do not want yet.
 my $before = $ca->requests;
@@ -110,5 +124,8 @@ for my $name (@names) {
 }
 cmp_ok($ca->requests - $before, '<', 15 * @refusals, 'no storm of requests');
 $ca->judge(@refusals - @names);
+ok($server->issued('late.test'), 'late.test: another time');
+is($late->orders, 2, 'late.test: by another order');
+is_deeply([ $late->violations ], [], 'every request is as the RFC wants it');
 
 $t->done;

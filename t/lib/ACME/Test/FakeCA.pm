@@ -26,7 +26,7 @@ package ACME::Test::FakeCA;
 #   extra      => [names]   identifiers of the order that nobody asked for
 #   valid      => 15        so many authorizations are valid from the start
 #   strange    => 1         challenge types and members that nobody knows
-#   fails      => { ... }   the problem of every challenge
+#   fails      => { 'b.test' => { ... } }   the problem of this name's challenge
 #   processing => 3         polls of the finalized order that show this; -1: all,
 #                           until the plan says something else
 #   retry      => 2         seconds, the Retry-After of those
@@ -603,7 +603,7 @@ sub _challenge_object {
 sub _challenge {
     my ($self, $request) = @_;
     my $authorization = $request->{authorization} or return _missing();
-    my $fails = $self->_plan($request)->{fails};
+    my $fails = $self->_plan($request)->{fails}{ $authorization->{name} };
 
     return _problem(400, 'malformed', 'the authorization must be pending')
         if $authorization->{status} ne 'pending';
