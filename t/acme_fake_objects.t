@@ -11,6 +11,7 @@ use lib "$FindBin::Bin/lib";
 use ACME::Test;
 
 my $t = ACME::Test->new;
+my @steps = qw(newOrder order authorization challenge finalize certificate);
 my @many = map { "n$_.many.test" } 1 .. 20;
 my %plans = (
     'plain.test' => {},
@@ -23,8 +24,12 @@ my %plans = (
     'all-valid.test' => { valid => 1 },
     'processing.test' => { processing => 2, retry => 1 },
     'alternates.test' => { alternates => 2 },
-    'slow.test' => { map { ($_ => [ { slow => 1 } ]) } qw(newOrder order
-        authorization challenge finalize certificate) },
+    'slow.test' => every_step({ slow => 1 }),
+    'chunked.test' => every_step({ chunked => 1 }),
+    'closing.test' => every_step({ headers => ['Connection: close'] }),
+    'no-nonce.test' => every_step({ drop => ['Replay-Nonce'] }),
+    'other-type.test' => { certificate =>
+        [ { type => 'application/octet-stream' } ] },
 );
 my $ca = $t->fake_ca(plans => \%plans);
 my @names = sort keys %plans;
@@ -49,6 +54,12 @@ is($ca->requests('finalize', 'processing.test'), 1,
     'an order in processing is not finalized again');
 $ca->judge(scalar @names);
 is($ca->accounts, 1, 'one account');
-cmp_ok($ca->connections, '<=', 6, 'few connections');
+cmp_ok($ca->connections, '<=', 20, 'few connections');
 
 $t->done;
+
+# The first answer of every step; more than one is like that.
+sub every_step {
+    my ($change) = @_;
+    return { map { ($_ => [ ($change) x 3 ]) } @steps };
+}

@@ -15,13 +15,14 @@ package ACME::Test::FakeCA;
 #   finalize, certificate   => [ what comes in place of the next answers ]
 #       undef                    nothing does
 #       { problem => { ... }, status => 429, headers => [ 'Retry-After: 9' ] }
-#       { html => 503 }          a page of some proxy's; { status => 504 }: none
+#       { html => 503 }          a page of some proxy's, or another body => '...'
+#       { status => 504 }        no body
 #     and, all the work done:
-#       { set => { ... } }       other or more members
+#       { set => { ... } }       other or more members; { type => 'text/x' }
 #       { headers => [ ... ] }   more header fields
-#       { drop => [ ... ] }      less of those that the step itself sets
+#       { drop => [names] }      less of those that there are otherwise
 #       { close => 1 }           no answer; { cut => 1 }: half of one
-#       { slow => 1 }            byte by byte
+#       { slow => 1 }            byte by byte; { chunked => 1 }: in chunks
 #       { malformed => 1 }       half of the JSON, its length right
 #   extra      => [names]   identifiers of the order that nobody asked for
 #   valid      => 15        so many authorizations are valid from the start
@@ -246,8 +247,14 @@ sub _send {
     return if $answer->{close};
     substr $body, length($body) / 2, length $body, ''
         if $answer->{malformed};
+    my $length = 'Content-Length: ' . length $body;
+    if ($answer->{chunked}) {
+        $length = 'Transfer-Encoding: chunked';
+        $body = join '', map { sprintf "%x;x=y\r\n%s\r\n", length, $_ }
+            unpack('(a97)*', $body), '';
+    }
     my $text = join "\r\n", "HTTP/1.1 $answer->{status} Answer",
-        "Content-Type: $answer->{type}", 'Content-Length: ' . length $body,
+        "Content-Type: $answer->{type}", $length,
         'Cache-Control: no-store', @{ $answer->{headers} || [] }, '',
         $method eq 'HEAD' ? '' : $body;
 
@@ -259,7 +266,7 @@ sub _send {
         print $socket $part or return;
         Time::HiRes::sleep(0.001) if $answer->{slow};
     }
-    return 1;
+    return $text !~ /^connection: close\r$/mi;
 }
 
 # ---- answers, the real ones and those of the plan
@@ -295,7 +302,8 @@ sub _answer {
     }
     $answer->{type} ||= 'application/json';
     push @{ $answer->{headers} }, 'Replay-Nonce: ' . $self->_nonce
-        if $request->{step} ne 'directory' && !$answer->{foreign};
+        if $request->{step} ne 'directory' && !$answer->{foreign}
+            && !grep { $_ eq 'Replay-Nonce' } @{ $answer->{drop} || [] };
     return $answer;
 }
 
@@ -312,10 +320,11 @@ sub _instead {
     return if !$instead || !grep { $instead->{$_} } qw(problem html status);
     return { %$instead, type => 'application/problem+json',
         object => _with_urn($instead->{problem}) } if $instead->{problem};
-    return { foreign => 1, type => 'text/html', %$instead,
-        $instead->{html} ? (status => $instead->{html}, body => '<html><body>'
-            . "<h1>$instead->{html} of <b>some</b> proxy</h1></body></html>")
-            : (body => '') };
+    my $status = $instead->{html};
+    return { foreign => 1, type => 'text/html',
+        $status ? (status => $status, body => '<html><body>'
+            . "<h1>$status of <b>some</b> proxy</h1></body></html>")
+            : (body => ''), %$instead };
 }
 
 sub _change {
@@ -326,7 +335,9 @@ sub _change {
     my %dropped = map { $_ => 1 } @{ $change->{drop} || [] };
     $answer->{headers} = [ grep({ !$dropped{ (split /:/)[0] } }
         @{ $answer->{headers} || [] }), @{ $change->{headers} || [] } ];
-    $answer->{$_} = $change->{$_} for qw(close cut slow malformed);
+    $answer->{$_} = $change->{$_}
+        for qw(close cut slow chunked malformed drop);
+    $answer->{type} = $change->{type} if $change->{type};
 }
 
 sub _problem {
