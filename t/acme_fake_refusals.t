@@ -58,6 +58,12 @@ my @refusals = (
         says => qr/validation: the CA's order: / },
     { name => 'page-as-chain.test', certificate => { html => 200 },
         says => qr{certificate: the CA sent \d+ bytes of "text/html" in place of a certificate chain} },
+    { name => 'reversed.test', chain => 'reversed',
+        says => qr/: storing the certificate: the chain that the CA delivered: it is for another key/ },
+    { name => 'other.test', chain => 'other',
+        says => qr/: certificate: the CA sent \d+ bytes of "application\/pem-certificate-chain" in place of a certificate chain/ },
+    { name => 'more.test', chain => 'more',
+        says => qr/: storing the certificate: .*something else in it than certificates/ },
     { name => 'odd-type.test', newOrder => { status => 400, problem => {
             type => 'https://fake.test/errors#odd', detail => "two\nlines" } },
         says => qr{newOrder: https://fake\.test/errors#odd: two.+lines} },
@@ -72,17 +78,21 @@ my @refusals = (
     { name => 'huge-head.test', order => {
             headers => [ ('X-Fill: ' . 'x' x 9000) x 9 ] },
         says => qr/validation: .*(?:headers? (?:are |is )?too|Too large)/i },
+    { name => 'nonces.test', newOrder => { status => 400, problem => {
+            type => 'badNonce', detail => 'try again' } }, times => 23,
+        says => qr/newOrder: after 20 nonces: badNonce: try again/ },
     { name => 'expired.test',
-        authorization => { set => { status => 'expired' } }, twice => 1,
+        authorization => { set => { status => 'expired' } }, times => 2,
         says => qr/expired\.test.*the CA says the authorization is expired/ },
 );
 
 my @steps = qw(newOrder order authorization certificate);
 my %plans;
 for my $refusal (@refusals) {
+    $plans{ $refusal->{name} }{chain} = $refusal->{chain};
     for my $step (grep { $refusal->{$_} } @steps) {
         $plans{ $refusal->{name} }{$step} = [ ($refusal->{$step})
-            x ($refusal->{twice} ? 2 : 1) ];
+            x ($refusal->{times} || 1) ];
     }
 }
 my $ca = $t->fake_ca(plans => \%plans);
@@ -114,6 +124,8 @@ like($server->says(qr/ late\.test: .*attempt 1 failed/),
     qr/: validation: validation of www\.late\.test failed: caa: CAA record for www\.late\.test prevents issuance; hint: the zone's CAA record/,
     'a name that fails in validation is told');
 $late->plan('late.test', fails => {});
+$ca->plan($_->{name}, chain => 'plain') for grep { $_->{chain} } @refusals;
+is($ca->requests('newOrder', 'nonces.test'), 21, 'nonces come to an end');
 
 # The operator asks for one more attempt, which some CAs do not want yet.
 my $before = $ca->requests;

@@ -60,6 +60,9 @@ my %chains = (
     cut => sub { return join('', @_) =~ s/\n\z//r },
     blank => sub { return "\n\n" . join("\n\n\n", @_) . "\n\n" },
     text => sub { return join '', map { "subject=/CN=a\nissuer=b\n$_" } @_ },
+    reversed => sub { return join '', reverse @_ },
+    other => sub { return join '', map { s/CERTIFICATE/OTHER/gr } @_ },
+    more => sub { return join '', @_, map { s/CERTIFICATE/OTHER/gr } @_ },
 );
 
 sub new {
@@ -485,13 +488,13 @@ sub _new_account {
     my ($known) = grep { $_->{print} eq $print } @$accounts;
 
     _violation($request, 'the terms') if !$request->{payload}{termsOfServiceAgreed};
+    my $status = $known ? 200 : 201;
     if (!$known) {
         push @$accounts, $known = { print => $print,
             url => "$self->{base}/account/" . (1 + @$accounts) };
         _note("account made: $known->{url}");
-        $known->{fresh} = 1;
     }
-    return { status => delete $known->{fresh} ? 201 : 200,
+    return { status => $status,
         headers => ["Location: $known->{url}"],
         object => { status => 'valid', orders => "$known->{url}/orders" } };
 }
@@ -616,6 +619,8 @@ sub _challenge {
     my $authorization = $request->{authorization} or return _missing();
     my $fails = $self->_plan($request)->{fails}{ $authorization->{name} };
 
+    _violation($request, 'members of a response')
+        if %{ $request->{payload} };
     return _problem(400, 'malformed', 'the authorization must be pending')
         if $authorization->{status} ne 'pending';
     my $error = $fails || $self->_validate($request, $authorization);
