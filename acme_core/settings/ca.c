@@ -128,15 +128,29 @@ acme_ca_url(const char *argument, struct acme_error *err)
     return NULL;
 }
 
-const char *
-acme_ca_eab_source(const char *url)
+static const struct preset *
+find_preset(const char *url)
 {
     for (size_t i = 0; i < PRESETS; i++) {
         if (presets[i].url != NULL && strcmp(presets[i].url, url) == 0) {
-            return presets[i].words;
+            return &presets[i];
         }
     }
     return NULL;
+}
+
+bool
+acme_ca_is_public(const char *url)
+{
+    return find_preset(url) != NULL;
+}
+
+const char *
+acme_ca_eab_source(const char *url)
+{
+    const struct preset *preset = find_preset(url);
+
+    return preset != NULL ? preset->words : NULL;
 }
 
 bool
