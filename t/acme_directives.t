@@ -21,7 +21,7 @@ my %words = (
     acme_ca_certificate => $t->path('root.pem'), acme_key => 'rsa:2048',
     acme_reload => 'off', acme_port_map => '80:8080',
     acme_state_path => '/nonexistent', acme_user => 'daemon',
-    acme_helper => '/bin/true',
+    acme_helper => '/bin/true', acme_proxy => 'socks5h://127.0.0.1:1080',
 );
 $t->certificate('root');
 

@@ -59,6 +59,7 @@ struct ca {
     struct acme_session *session;
     struct acme_buffer trust;     /* PEM; empty = the system's roots */
     char user_agent[1200];
+    char proxy[1024];             /* URL, perhaps with a password, or "" */
     bool unusable;                /* for the reason that follows */
     struct acme_error why;
     unsigned nonces_coming;       /* newNonce requests under way */

@@ -209,8 +209,8 @@ static const struct {
     { NULL, "Could not resolve host", "this machine cannot resolve the CA's "
         "name: check its resolver, and the URL in acme_ca" },
     { NULL, "could not be reached", "check that this machine may open HTTPS "
-        "connections to the CA (firewall, proxy, SELinux: "
-        "httpd_can_network_connect)" },
+        "connections to the CA, or to the proxy in acme_proxy (firewall, "
+        "SELinux: httpd_can_network_connect)" },
     { "externalAccountRequired", NULL, "this CA wants an external account "
         "binding (EAB): get a key identifier and an HMAC key from it, and "
         "name them in acme_eab" },

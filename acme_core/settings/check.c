@@ -9,6 +9,7 @@
 #include <strings.h>
 
 #include "base/log.h"
+#include "settings/authority.h"
 #include "settings/ca.h"
 #include "settings/name.h"
 #include "settings/nearest.h"
@@ -153,6 +154,57 @@ acme_value_contact(const char *argument)
     return asprintf(&url, "mailto:%s", argument) >= 0 ? url : NULL;
 }
 
+/* ---- acme_proxy */
+
+enum { PROXY_MAX = 1000 };
+
+/* Behind the scheme: [user[:password]@]host:port[/], nothing else. */
+static bool
+is_proxy_place(const char *place)
+{
+    const char *user_end = strrchr(place, '@');
+    const char *host = user_end != NULL ? user_end + 1 : place;
+    const char *port = host + acme_authority_host(host);
+    const char *end = acme_authority_skip_port(port);
+
+    return (user_end == NULL || (user_end > place
+            && strcspn(place, "@/?") == (size_t) (user_end - place)))
+        && port > host && *port == ':' && end != NULL
+        && (*end == '\0' || strcmp(end, "/") == 0);
+}
+
+/* The value may hold a password: no message shows it. */
+static bool
+check_proxy(size_t argc, const char *const *argv, struct acme_error *err)
+{
+    static const char *const schemes[] = { "http://", "https://",
+        "socks5h://" };
+
+    (void) argc;
+    if (strcasecmp(argv[0], "off") == 0) {
+        return true;
+    }
+    for (size_t i = 0; i < sizeof(schemes) / sizeof(*schemes); i++) {
+        size_t len = strlen(schemes[i]);
+
+        if (strncmp(argv[0], schemes[i], len) == 0
+            && strlen(argv[0]) <= PROXY_MAX && acme_authority_plain(argv[0])
+            && is_proxy_place(argv[0] + len)) {
+            return true;
+        }
+    }
+    return acme_fail(err, ACME_MISCONFIG, "invalid value, allowed are off, "
+        "http://host:port, https://host:port, socks5h://host:port, each with "
+        "user:password@ in front of the host where the proxy wants it, its "
+        "special characters as %%XX");
+}
+
+const char *
+acme_value_proxy(const char *argument)
+{
+    return strcasecmp(argument, "off") == 0 ? NULL : argument;
+}
+
 /* ---- acme_key */
 
 static bool
@@ -290,6 +342,7 @@ static const checker checkers[ACME_DIRECTIVE_COUNT] = {
     [ACME_DIRECTIVE_ACCEPT_TERMS] = check_flag,
     [ACME_DIRECTIVE_CONTACT] = check_contact,
     [ACME_DIRECTIVE_CA_CERTIFICATE] = check_path,
+    [ACME_DIRECTIVE_PROXY] = check_proxy,
     [ACME_DIRECTIVE_KEY] = check_key,
     [ACME_DIRECTIVE_RELOAD] = check_reload,
     [ACME_DIRECTIVE_PORT_MAP] = check_port_map,

@@ -15,6 +15,8 @@ unsigned acme_value_delay(size_t argc, const char *const *argv,
     unsigned otherwise);
 void acme_value_ports(size_t argc, const char *const *argv, unsigned *http,
     unsigned *https);
+/* NULL = off */
+const char *acme_value_proxy(const char *argument);
 /* A contact as URL: malloc'ed, NULL when memory ends. */
 char *acme_value_contact(const char *argument);
 

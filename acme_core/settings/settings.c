@@ -61,6 +61,16 @@ set_contacts(struct acme_settings *settings, const struct acme_scope *global)
     return true;
 }
 
+static bool
+set_proxy(struct acme_settings *settings, const struct acme_scope *global)
+{
+    const char *proxy = acme_value_proxy(text_of(NULL, global,
+        ACME_DIRECTIVE_PROXY, "off"));
+
+    settings->proxy = proxy != NULL ? strdup(proxy) : NULL;
+    return proxy == NULL || settings->proxy != NULL;
+}
+
 static void
 set_numbers(struct acme_settings *settings, const struct acme_scope *global)
 {
@@ -138,7 +148,8 @@ acme_settings_new(const struct acme_scope *global, const char *default_helper,
         default_helper));
     settings->user = strdup(user);
     if (settings->state_path == NULL || settings->helper == NULL
-        || settings->user == NULL || !set_contacts(settings, global)) {
+        || settings->user == NULL || !set_contacts(settings, global)
+        || !set_proxy(settings, global)) {
         acme_settings_free(settings);
         acme_fail_memory(err);
         return NULL;
@@ -185,6 +196,7 @@ acme_settings_free(struct acme_settings *settings)
     free(settings->state_path);
     free(settings->user);
     free(settings->helper);
+    free(settings->proxy);
     free(settings->server);
     free(settings->log_path);
     free(settings);

@@ -110,6 +110,7 @@ struct acme_settings {
     char *state_path;
     char *user;           /* resolved default: "_acme" or "nobody" */
     char *helper;         /* absolute path */
+    char *proxy;          /* URL, perhaps with a password, or NULL */
     unsigned port_http;   /* acme_port_map: our port for the world's 80 */
     unsigned port_https;
     bool reload;
