@@ -45,4 +45,4 @@ $(APACHE_OBJECTS)/%.o: %.c $(APACHE_FOR)
 $(APACHE_MODULE): $(patsubst %.c,$(APACHE_OBJECTS)/%.o,$(APACHE_SOURCES))
 	@echo "  httpd module $@"
 	@$(CC) -shared -Wl,-Bsymbolic -Wl,--as-needed -Wl,-z,relro,-z,now \
-		$(LDFLAGS) $^ -lssl -lcrypto -o $@
+		$(LDFLAGS) $^ -lssl -lcrypto -lidn2 -o $@

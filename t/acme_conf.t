@@ -114,7 +114,7 @@ my @bad = (
         [ 'a_b.test', qr/only letters, digits, hyphens and dots/ ],
         [ '-a.test', qr/a label begins with a hyphen/ ],
         [ 'a..test', qr/an empty label/ ],
-        [ 'bücher.test', qr/write it in ASCII, as xn--/ ],
+        [ 'bücher', qr/has no dot/ ],
         [ '1.2.3.456', qr/neither a host name nor an IP address/ ],
         [ ('x' x 64) . '.test', qr/longer than 63 bytes/ ]),
 );

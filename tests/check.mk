@@ -1,4 +1,5 @@
-# Checks, demo, installation, and the README's table. Included by Makefile.
+# Checks, demo, benchmarks, installation, and the README's table. Included by
+# Makefile.
 
 MODULESDIR ?= /usr/lib/nginx/modules
 APACHE_MODULESDIR ?= $(shell $(APXS) -q LIBEXECDIR)
@@ -18,8 +19,11 @@ demo: deps
 	@$(MAKE) --no-print-directory -s -j2 all
 	@SERVER="$(SERVER)" tests/demo.sh
 
-bench:
-	@echo "bench: nothing is measured yet"
+BENCH ?= many
+
+bench: deps
+	@$(MAKE) --no-print-directory -s -j2 all
+	@SERVER="$(SERVER)" tests/bench/run.pl $(BENCH)
 
 install: install-nginx install-apache
 

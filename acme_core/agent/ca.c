@@ -55,7 +55,8 @@ fill(struct ca *ca, const struct acme_message *message)
 
     if (!acme_message_text(message, 0, directory, sizeof(directory))
         || !acme_message_text(message, 1, account, sizeof(account))
-        || !acme_message_text(message, 2, server, sizeof(server))) {
+        || !acme_message_text(message, 2, server, sizeof(server))
+        || !acme_message_text(message, 3, ca->proxy, sizeof(ca->proxy))) {
         return false;
     }
     ca->sender.id = message->id;
@@ -111,6 +112,7 @@ ca_free(struct ca *ca)
     }
     acme_session_free(ca->session);
     acme_buffer_free(&ca->trust);
+    explicit_bzero(ca->proxy, sizeof(ca->proxy));
     free(ca);
 }
 

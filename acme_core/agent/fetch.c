@@ -43,6 +43,7 @@ struct transfer {
     size_t header_bytes;
     const char *refused;            /* why we ended it ourselves, or NULL */
     char curl_error[CURL_ERROR_SIZE];
+    char proxy[256];                /* its scheme, host and port, or "" */
     char failure[512];
 };
 
@@ -284,11 +285,43 @@ set_limits(const struct acme_fetch *fetch, struct transfer *transfer)
         && SET(CURLOPT_TIMEOUT, (long) TRANSFER_TIMEOUT_S)
         && SET(CURLOPT_LOW_SPEED_LIMIT, (long) STALLED_BELOW)
         && SET(CURLOPT_LOW_SPEED_TIME, (long) STALLED_TIMEOUT_S)
-        && SET(CURLOPT_NOPROXY, "*")    /* the environment has no say */
         && SET(CURLOPT_PROTOCOLS_STR, "https")
         && SET(CURLOPT_REDIR_PROTOCOLS_STR, "https")
         && SET(CURLOPT_HTTP_VERSION, (long) CURL_HTTP_VERSION_2TLS)
         && SET(CURLOPT_PIPEWAIT, fetch->http_1 ? 0L : 1L);
+}
+
+/* The proxy as it may be shown: without user and password. */
+static void
+show_proxy(struct transfer *transfer, const char *url)
+{
+    const char *place = strstr(url, "://");
+    const char *user_end = strrchr(url, '@');
+
+    transfer->proxy[0] = '\0';
+    if (place != NULL) {
+        place += 3;
+        snprintf(transfer->proxy, sizeof(transfer->proxy), "%.*s%s",
+            (int) (place - url), url, user_end != NULL ? user_end + 1 : place);
+    }
+}
+
+/*
+ * Both options are always set, because the environment has no say. What a
+ * proxy answers to CONNECT is not the CA's word.
+ */
+static bool
+set_proxy(struct transfer *transfer, const char *proxy)
+{
+    bool given = proxy != NULL && proxy[0] != '\0';
+
+    show_proxy(transfer, given ? proxy : "");
+    return SET(CURLOPT_PROXY, given ? proxy : "")
+        && SET(CURLOPT_NOPROXY, given ? "" : "*")
+        && SET(CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L)
+        && SET(CURLOPT_PROXY_SSL_VERIFYPEER, 1L)
+        && SET(CURLOPT_PROXY_SSL_VERIFYHOST, 2L)
+        && SET(CURLOPT_PROXY_SSLVERSION, (long) CURL_SSLVERSION_TLSv1_2);
 }
 
 /*
@@ -355,6 +388,7 @@ set_up(struct acme_fetch *fetch, struct transfer *transfer,
         && SET(CURLOPT_HEADERFUNCTION, take_header)
         && SET(CURLOPT_HEADERDATA, transfer)
         && set_limits(fetch, transfer)
+        && set_proxy(transfer, request->proxy)
         && set_trust(transfer, request->trust)
         && set_request(fetch, transfer, request);
 }
@@ -413,11 +447,24 @@ leave_curl(struct acme_fetch *fetch, struct transfer *transfer)
 static void
 describe_failure(struct transfer *transfer, CURLcode code)
 {
+    char proxied[sizeof(transfer->curl_error) + sizeof(transfer->proxy) + 32];
     const char *text = transfer->refused;
+    long untrusted = 0;
 
+    curl_easy_getinfo(transfer->easy, CURLINFO_PROXY_SSL_VERIFYRESULT,
+        &untrusted);
     if (text == NULL) {
         text = transfer->curl_error[0] != '\0' ? transfer->curl_error
                                                : curl_easy_strerror(code);
+    }
+    if (untrusted != 0) {
+        snprintf(proxied, sizeof(proxied), "this machine does not trust the "
+            "certificate of the proxy %s", transfer->proxy);
+        text = proxied;
+    } else if (transfer->proxy[0] != '\0') {
+        snprintf(proxied, sizeof(proxied), "%s, through the proxy %s", text,
+            transfer->proxy);
+        text = proxied;
     }
     acme_log_sentence(transfer->failure, sizeof(transfer->failure),
         acme_bytes_of(text));

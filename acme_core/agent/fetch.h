@@ -28,6 +28,8 @@ struct acme_fetch_request {
     struct acme_bytes trust;   /* PEM roots, borrowed until finished;
                                   empty = the system's */
     const char *user_agent;
+    const char *proxy;         /* URL; NULL or "" = none, whatever the
+                                  environment says */
     bool follow;               /* up to 3 https redirects; never for POST */
 };
 

@@ -64,6 +64,7 @@ start(struct agent *agent, const struct ca *ca,
 {
     request.trust = acme_buffer_bytes(&ca->trust);
     request.user_agent = ca->user_agent;
+    request.proxy = ca->proxy;
     return acme_fetch_start(agent->fetch, &request, err);
 }
 

@@ -62,6 +62,7 @@ struct ca {
     enum acme_session_need doing; /* what the sender is busy with */
     struct acme_buffer trust;     /* PEM; empty = the system's roots */
     char user_agent[1200];
+    char proxy[1024];             /* URL, perhaps with a password, or "" */
     bool unusable;                /* for the reason that follows */
     struct acme_error why;
     unsigned nonces_coming;       /* newNonce requests under way */

@@ -31,6 +31,7 @@ enum {
     TOKEN = 128,
     NONCE = 256,
     WORDS = 1024,
+    PROXY = 1000,
     URL = ACME_URL_MAX,
     NAMES = 40 * 1024,
     URLS = 16 * 1024,
@@ -51,7 +52,7 @@ struct message_rule {
 static const struct message_rule rules[] = {
     /* type                         name            sender  fd     texts */
     [ACME_MESSAGE_CA]           = { "CA",           KEEPER, true,
-                                    { URL, URL, WORDS, 0 } },
+                                    { URL, URL, WORDS, PROXY } },
     [ACME_MESSAGE_ORDER]        = { "ORDER",        KEEPER, false,
                                     { NAMES, URL, WORD, NAME } },
     [ACME_MESSAGE_CANCEL]       = { "CANCEL",       KEEPER, false, { 0 } },

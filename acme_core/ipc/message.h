@@ -20,7 +20,8 @@ enum { ACME_MESSAGE_TEXTS = 6, ACME_MESSAGE_MAX = 64 * 1024 };
  * in order:
  *
  * keeper to agent
- *   CA         session: directory URL, account URL or "", User-Agent;
+ *   CA         session: directory URL, account URL or "", User-Agent, URL of
+ *              a proxy or "";
  *              fd = the file of the trusted roots (PEM) or none
  *   ORDER      job: names (one a line), order URL to resume or "",
  *              challenge types (one a line, the most wanted first), issuer of

@@ -195,6 +195,7 @@ account_announce(struct account *account, struct keeper *keeper,
     message.text[0] = acme_bytes_of(account->ca->url);
     message.text[1] = acme_bytes_of(account->url);
     message.text[2] = acme_bytes_of(keeper->settings->server);
+    message.text[3] = acme_bytes_of(keeper->settings->proxy);
     ok = acme_channel_send(keeper->agent, &message, err);
     if (message.fd >= 0) {
         close(message.fd);

@@ -230,8 +230,8 @@ static const struct {
     { NULL, "transfer closed", BROKEN_OFF },
     { NULL, "Empty reply", BROKEN_OFF },
     { NULL, "could not be reached", "check that this machine may open HTTPS "
-        "connections to the CA (firewall, proxy, SELinux: "
-        "httpd_can_network_connect)" },
+        "connections to the CA, or to the proxy in acme_proxy (firewall, "
+        "SELinux: httpd_can_network_connect)" },
     { "externalAccountRequired", NULL, "this CA wants an external account "
         "binding (EAB): get a key identifier and an HMAC key from it, and "
         "name them in acme_eab" },

@@ -5,6 +5,7 @@
 
 #include "protocol/url.h"
 
+#include <arpa/inet.h>
 #include <ctype.h>
 #include <stdio.h>
 #include <string.h>
@@ -51,6 +52,32 @@ host_length(const char *host)
     return len <= 253 ? len : 0;
 }
 
+/*
+ * An address in brackets as RFC 5952 spells it, since libcurl and the CA may
+ * spell it otherwise than the operator; any other host as it is.
+ */
+static bool
+write_host(const char *host, size_t len, char out[256])
+{
+    unsigned char address[sizeof(struct in6_addr)];
+    char text[INET6_ADDRSTRLEN];
+
+    if (host[0] != '[') {
+        snprintf(out, 256, "%.*s", (int) len, host);
+        return true;
+    }
+    if (len - 2 >= sizeof(text)) {
+        return false;
+    }
+    snprintf(text, sizeof(text), "%.*s", (int) len - 2, host + 1);
+    if (inet_pton(AF_INET6, text, address) != 1) {
+        return false;
+    }
+    inet_ntop(AF_INET6, address, text, sizeof(text));
+    snprintf(out, 256, "[%s]", text);
+    return true;
+}
+
 /* ":port" or nothing, up to the path; false for anything else. */
 static bool
 read_port(const char *at, unsigned *port)
@@ -73,7 +100,7 @@ acme_url_origin(const char *url, char *origin, size_t size,
     struct acme_error *err)
 {
     const char *host = url + strlen(SCHEME);
-    char text[200];
+    char text[200], name[256];
     unsigned port;
     size_t len;
     int written;
@@ -87,11 +114,12 @@ acme_url_origin(const char *url, char *origin, size_t size,
             shown(url, text));
     }
     len = host_length(host);
-    if (len == 0 || !read_port(host + len, &port)) {
+    if (len == 0 || !read_port(host + len, &port)
+        || !write_host(host, len, name)) {
         return acme_fail(err, ACME_PEER_BROKE, "malformed URL \"%s\"",
             shown(url, text));
     }
-    written = snprintf(origin, size, SCHEME "%.*s:%u", (int) len, host, port);
+    written = snprintf(origin, size, SCHEME "%s:%u", name, port);
     if (written < 0 || (size_t) written >= size) {
         return acme_fail(err, ACME_PEER_BROKE, "host of \"%s\" is too long",
             shown(url, text));

@@ -11,8 +11,8 @@
 /*
  * Write the origin ("https://host:port", lower case, default port 443 written
  * out) of an absolute https URL of at most ACME_URL_MAX bytes without
- * userinfo, fragment, white space or control bytes. IPv6 literals in brackets
- * are fine. ACME_PEER_BROKE otherwise.
+ * userinfo, fragment, white space or control bytes. IPv6 addresses in brackets
+ * are fine, in any spelling. ACME_PEER_BROKE otherwise.
  */
 bool acme_url_origin(const char *url, char *origin, size_t size,
     struct acme_error *err);

@@ -2,12 +2,12 @@
 
 #include "settings/ca.h"
 
-#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/log.h"
+#include "settings/authority.h"
 #include "settings/nearest.h"
 
 static const struct preset {
@@ -39,37 +39,6 @@ static const struct preset {
 
 enum { PRESETS = sizeof(presets) / sizeof(*presets) };
 
-/* The host, in brackets or of name characters; its length, 0 = malformed. */
-static size_t
-host_length(const char *host)
-{
-    size_t len;
-
-    if (*host == '[') {
-        len = strspn(host + 1, "0123456789abcdefABCDEF:.");
-        return len > 0 && host[len + 1] == ']' ? len + 2 : 0;
-    }
-    for (len = 0; isalnum((unsigned char) host[len])
-         || (host[len] != '\0' && strchr("-._", host[len]) != NULL); len++) {
-    }
-    return len;
-}
-
-/* ":port" or nothing; what is behind it, NULL = malformed. */
-static const char *
-skip_port(const char *at)
-{
-    size_t len;
-    long port;
-
-    if (*at != ':') {
-        return at;
-    }
-    len = strspn(++at, "0123456789");
-    port = len > 0 && len <= 5 ? strtol(at, NULL, 10) : 0;
-    return port >= 1 && port <= 65535 ? at + len : NULL;
-}
-
 /* As the CA's own URLs must be: no user, no fragment, nothing to escape. */
 static bool
 is_https_url(const char *argument)
@@ -77,18 +46,13 @@ is_https_url(const char *argument)
     const char *host, *path;
     size_t len;
 
-    if (strncmp(argument, "https://", 8) != 0 || strlen(argument) > 2048) {
+    if (strncmp(argument, "https://", 8) != 0 || strlen(argument) > 2048
+        || !acme_authority_plain(argument)) {
         return false;
     }
-    for (const char *at = argument; *at != '\0'; at++) {
-        if (*at <= 0x20 || *at >= 0x7f
-            || strchr("\"<>\\^`{|}#", *at) != NULL) {
-            return false;
-        }
-    }
     host = argument + 8;
-    len = host_length(host);
-    path = len > 0 ? skip_port(host + len) : NULL;
+    len = acme_authority_host(host);
+    path = len > 0 ? acme_authority_skip_port(host + len) : NULL;
     return path != NULL && (*path == '\0' || *path == '/' || *path == '?');
 }
 
@@ -128,15 +92,29 @@ acme_ca_url(const char *argument, struct acme_error *err)
     return NULL;
 }
 
-const char *
-acme_ca_eab_source(const char *url)
+static const struct preset *
+find_preset(const char *url)
 {
     for (size_t i = 0; i < PRESETS; i++) {
         if (presets[i].url != NULL && strcmp(presets[i].url, url) == 0) {
-            return presets[i].words;
+            return &presets[i];
         }
     }
     return NULL;
+}
+
+bool
+acme_ca_is_public(const char *url)
+{
+    return find_preset(url) != NULL;
+}
+
+const char *
+acme_ca_eab_source(const char *url)
+{
+    const struct preset *preset = find_preset(url);
+
+    return preset != NULL ? preset->words : NULL;
 }
 
 bool

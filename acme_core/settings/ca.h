@@ -14,6 +14,9 @@
  */
 const char *acme_ca_url(const char *argument, struct acme_error *err);
 
+/* Is this directory one of a preset, a CA for all the world? */
+bool acme_ca_is_public(const char *url);
+
 /*
  * Where the operator gets what acme_eab wants, for a CA that is known to
  * demand it; NULL for others.

@@ -9,6 +9,7 @@
 #include <strings.h>
 
 #include "base/log.h"
+#include "settings/authority.h"
 #include "settings/ca.h"
 #include "settings/name.h"
 #include "settings/nearest.h"
@@ -210,6 +211,57 @@ check_chain(size_t argc, const char *const *argv, struct acme_error *err)
         "\"ISRG Root X1\"");
 }
 
+/* ---- acme_proxy */
+
+enum { PROXY_MAX = 1000 };
+
+/* Behind the scheme: [user[:password]@]host:port[/], nothing else. */
+static bool
+is_proxy_place(const char *place)
+{
+    const char *user_end = strrchr(place, '@');
+    const char *host = user_end != NULL ? user_end + 1 : place;
+    const char *port = host + acme_authority_host(host);
+    const char *end = acme_authority_skip_port(port);
+
+    return (user_end == NULL || (user_end > place
+            && strcspn(place, "@/?") == (size_t) (user_end - place)))
+        && port > host && *port == ':' && end != NULL
+        && (*end == '\0' || strcmp(end, "/") == 0);
+}
+
+/* The value may hold a password: no message shows it. */
+static bool
+check_proxy(size_t argc, const char *const *argv, struct acme_error *err)
+{
+    static const char *const schemes[] = { "http://", "https://",
+        "socks5h://" };
+
+    (void) argc;
+    if (strcasecmp(argv[0], "off") == 0) {
+        return true;
+    }
+    for (size_t i = 0; i < sizeof(schemes) / sizeof(*schemes); i++) {
+        size_t len = strlen(schemes[i]);
+
+        if (strncmp(argv[0], schemes[i], len) == 0
+            && strlen(argv[0]) <= PROXY_MAX && acme_authority_plain(argv[0])
+            && is_proxy_place(argv[0] + len)) {
+            return true;
+        }
+    }
+    return acme_fail(err, ACME_MISCONFIG, "invalid value, allowed are off, "
+        "http://host:port, https://host:port, socks5h://host:port, each with "
+        "user:password@ in front of the host where the proxy wants it, its "
+        "special characters as %%XX");
+}
+
+const char *
+acme_value_proxy(const char *argument)
+{
+    return strcasecmp(argument, "off") == 0 ? NULL : argument;
+}
+
 /* ---- acme_key */
 
 static bool
@@ -386,6 +438,7 @@ static const checker checkers[ACME_DIRECTIVE_COUNT] = {
     [ACME_DIRECTIVE_CHALLENGE] = check_challenge,
     [ACME_DIRECTIVE_PROFILE] = check_profile,
     [ACME_DIRECTIVE_PREFERRED_CHAIN] = check_chain,
+    [ACME_DIRECTIVE_PROXY] = check_proxy,
     [ACME_DIRECTIVE_KEY] = check_key,
     [ACME_DIRECTIVE_KEY_POLICY] = check_key_policy,
     [ACME_DIRECTIVE_RELOAD] = check_reload,

@@ -38,6 +38,11 @@
     X(CA_CERTIFICATE, "acme_ca_certificate", "AcmeCACertificate", BOTH, 1, 1,\
         "file", "the system's bundle",                                      \
         "PEM file with the roots to trust for the CA's own HTTPS.")         \
+    X(PROXY, "acme_proxy", "AcmeProxy", GLOBAL, 1, 1,                       \
+        "URL | off", "off",                                                 \
+        "The proxy through which the CAs are reached: http://host:port, "   \
+        "https:// or socks5h://, with user:password@ in front of the host " \
+        "where it wants that. The environment's proxies are not used.")     \
     X(CHALLENGE, "acme_challenge", "AcmeChallenge", BOTH, 1, 2,             \
         "type ...", "http-01 tls-alpn-01",                                  \
         "How to prove to the CA that the names are ours, the preferred way "\

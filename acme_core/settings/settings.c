@@ -16,6 +16,7 @@
 
 #include "settings/ca.h"
 #include "settings/check.h"
+#include "settings/idn.h"
 #include "settings/name.h"
 #include "settings/scope.h"
 
@@ -58,6 +59,16 @@ set_contacts(struct acme_settings *settings, const struct acme_scope *global)
         settings->contact_count++;
     }
     return true;
+}
+
+static bool
+set_proxy(struct acme_settings *settings, const struct acme_scope *global)
+{
+    const char *proxy = acme_value_proxy(text_of(NULL, global,
+        ACME_DIRECTIVE_PROXY, "off"));
+
+    settings->proxy = proxy != NULL ? strdup(proxy) : NULL;
+    return proxy == NULL || settings->proxy != NULL;
 }
 
 static void
@@ -137,7 +148,8 @@ acme_settings_new(const struct acme_scope *global, const char *default_helper,
         default_helper));
     settings->user = strdup(user);
     if (settings->state_path == NULL || settings->helper == NULL
-        || settings->user == NULL || !set_contacts(settings, global)) {
+        || settings->user == NULL || !set_contacts(settings, global)
+        || !set_proxy(settings, global)) {
         acme_settings_free(settings);
         acme_fail_memory(err);
         return NULL;
@@ -186,6 +198,7 @@ acme_settings_free(struct acme_settings *settings)
     free(settings->state_path);
     free(settings->user);
     free(settings->helper);
+    free(settings->proxy);
     free(settings->server);
     free(settings->log_path);
     free(settings);
@@ -332,9 +345,48 @@ add_server_names(struct acme_settings_cert *cert, const char *const *names,
             return false;
         }
     }
-    return cert->name_count > 0 || acme_fail(err, ACME_MISCONFIG,
-        "acme_domain finds no name for the certificate: give the server a "
-        "name, or write the names behind acme_domain");
+    return true;
+}
+
+/* Is this ASCII form itself among the names of the server? */
+static bool
+server_has(const char *const *names, size_t name_count, const char *ascii)
+{
+    char lower[ACME_NAME_MAX + 1];
+    struct acme_error ignored;
+
+    for (size_t i = 0; i < name_count; i++) {
+        if (!acme_idn_is(names[i])
+            && acme_name_check(names[i], lower, &ignored)
+            && strcmp(lower, ascii) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/*
+ * Clients send the ASCII form, in SNI and Host: a server that knows only the
+ * other one is never chosen by it. What passed the check has no control
+ * bytes.
+ */
+static void
+warn_of_unicode(const char *const *names, size_t name_count,
+    acme_settings_warn warn, void *warn_ctx)
+{
+    char lower[ACME_NAME_MAX + 1], text[768];
+    struct acme_error ignored;
+
+    for (size_t i = 0; i < name_count; i++) {
+        if (acme_idn_is(names[i])
+            && acme_name_check(names[i], lower, &ignored)
+            && !server_has(names, name_count, lower)) {
+            snprintf(text, sizeof(text), "clients ask for \"%.300s\" as %s: "
+                "write that, too, among the names of the server that has "
+                "acme_domain", names[i], lower);
+            warn(warn_ctx, text);
+        }
+    }
 }
 
 static bool
@@ -350,6 +402,40 @@ add_argument_names(struct acme_settings_cert *cert,
         }
     }
     return true;
+}
+
+/*
+ * An address of a private network is nothing to a public CA, which would
+ * refuse the whole order: left out with a warning, or an error where there is
+ * no `warn`, because acme_domain names it.
+ */
+static bool
+leave_out_private(struct acme_settings_cert *cert,
+    const struct acme_settings_ca *ca, acme_settings_warn warn,
+    void *warn_ctx, struct acme_error *err)
+{
+    size_t count = acme_ca_is_public(ca->url) ? cert->name_count : 0;
+    size_t kept = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        if (!acme_name_is_private_ip(cert->names[i])) {
+            cert->names[kept++] = cert->names[i];
+            continue;
+        }
+        acme_fail(err, ACME_MISCONFIG, "\"%s\" cannot be in a certificate of "
+            "%s: it is for private networks, and no public CA can check it",
+            cert->names[i], ca->name);
+        if (warn == NULL) {
+            return false;
+        }
+        acme_while(err, "acme_domain leaves out a name of the server");
+        warn(warn_ctx, err->text);
+        free(cert->names[i]);
+    }
+    cert->name_count = count > 0 ? kept : cert->name_count;
+    return cert->name_count > 0 || acme_fail(err, ACME_MISCONFIG,
+        "acme_domain finds no name for the certificate: give the server a "
+        "name, or write the names behind acme_domain");
 }
 
 /* ---- certificates */
@@ -486,6 +572,7 @@ acme_settings_add_server(struct acme_settings *settings,
     const struct acme_scope_value *domain = acme_scope_value(server, NULL,
         ACME_DIRECTIVE_DOMAIN);
     struct acme_settings_cert cert = { 0 };
+    bool given = domain->argc > 0;
     bool ok;
 
     set_keys(&cert, global, server);
@@ -496,9 +583,12 @@ acme_settings_add_server(struct acme_settings *settings,
         free_cert(&cert);
         return acme_fail_memory(err);
     }
-    ok = domain->argc > 0 ? add_argument_names(&cert, domain, err)
+    warn_of_unicode(names, name_count, warn, warn_ctx);
+    ok = given ? add_argument_names(&cert, domain, err)
         : add_server_names(&cert, names, name_count, warn, warn_ctx, err);
-    ok = ok && find_ca(settings, global, server, &cert.ca, err);
+    ok = ok && find_ca(settings, global, server, &cert.ca, err)
+        && leave_out_private(&cert, &settings->cas[cert.ca],
+            given ? NULL : warn, warn_ctx, err);
     if (!ok) {
         free_cert(&cert);
         return false;

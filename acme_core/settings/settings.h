@@ -124,6 +124,7 @@ struct acme_settings {
     char *state_path;
     char *user;           /* resolved default: "_acme" or "nobody" */
     char *helper;         /* absolute path */
+    char *proxy;          /* URL, perhaps with a password, or NULL */
     unsigned port_http;   /* acme_port_map: our port for the world's 80 */
     unsigned port_https;
     bool reload;
@@ -166,7 +167,8 @@ typedef void (*acme_settings_warn)(void *ctx, const char *text);
  *   names   the names of the server (nginx's server_name), used when
  *           acme_domain has no arguments: those no CA can certify (regular
  *           expressions, "", "_", localhost, wildcards without dns-01, ...)
- *           are left out, each with a warning naming it
+ *           are left out, each with a warning naming it; there is a warning,
+ *           too, for one in Unicode whose ASCII form the server does not have
  *   cert_out  index of its certificate; servers that name the same set with
  *             the same key types and CA share one
  * Errors: an argument of acme_domain that cannot be in a certificate; no

@@ -12,7 +12,7 @@
 
 #include "settings/name.h"
 
-#define VERSION "acme-settings 5"
+#define VERSION "acme-settings 6"
 
 enum { CAS_MAX = 1000, CERTS_MAX = 100000, CONTACTS_MAX = 10,
     TEXT_MAX = 4096, LOG_ID_MAX = 999999999 };
@@ -92,7 +92,7 @@ put_all(const struct acme_settings *settings, struct acme_buffer *wire)
     bool ok = put(wire, VERSION) && put_number(wire, settings->accept_terms)
         && put_texts(wire, settings->contacts, settings->contact_count)
         && put(wire, settings->state_path) && put(wire, settings->user)
-        && put(wire, settings->helper)
+        && put(wire, settings->helper) && put_optional(wire, settings->proxy)
         && put_number(wire, settings->port_http)
         && put_number(wire, settings->port_https)
         && put_number(wire, settings->reload)
@@ -350,6 +350,7 @@ get_all(struct reader *reader, struct acme_settings *settings)
     settings->state_path = get_path(reader);
     settings->user = get_text(reader);
     settings->helper = get_path(reader);
+    settings->proxy = get_optional(reader);
     settings->port_http = get_port(reader);
     settings->port_https = get_port(reader);
     settings->reload = get_number(reader, 1);

@@ -23,6 +23,7 @@ use File::Path qw(remove_tree);
 use File::Temp qw(tempdir);
 use IO::Socket::INET;
 use POSIX qw(WNOHANG);
+use Socket ();
 use Test::More;
 use Time::HiRes qw(sleep time);
 
@@ -387,9 +388,9 @@ sub curl {
     return defined $text ? $text : '';
 }
 
-# What a TLS port shows for a name: issuer, names, serial, key, the
-# fingerprints of the certificate and of its public key. Empty when it does not
-# answer.
+# What a TLS port shows for a name, '' for a client that sends none: issuer,
+# names, serial, key, the fingerprints of the certificate and of its public
+# key. Empty when it does not answer.
 sub handshake {
     my ($port, $name, %options) = @_;
     require IO::Socket::SSL;
@@ -398,10 +399,9 @@ sub handshake {
         SSL_verify_mode => IO::Socket::SSL::SSL_VERIFY_NONE(), %options)
         or return {};
     my $certificate = $socket->peer_certificate;
-    my @names = Net::SSLeay::X509_get_subjectAltNames($certificate);
     my %shown = (
         issuer => $socket->peer_certificate('issuer'),
-        names => join(' ', sort grep { !/^\d+$/ } @names),
+        names => join(' ', sort(_names($certificate))),
         serial => Net::SSLeay::P_ASN1_INTEGER_get_hex(
             Net::SSLeay::X509_get_serialNumber($certificate)),
         fingerprint => $socket->get_fingerprint('sha256'),
@@ -410,6 +410,18 @@ sub handshake {
     );
     close $socket;
     return \%shown;
+}
+
+sub _names {
+    my ($certificate) = @_;
+    my @pairs = Net::SSLeay::X509_get_subjectAltNames($certificate);
+    my @names;
+
+    while (my ($type, $name) = splice @pairs, 0, 2) {
+        push @names, $type != 7 ? $name : Socket::inet_ntop(   # iPAddress
+            length $name == 4 ? Socket::AF_INET() : Socket::AF_INET6(), $name);
+    }
+    return @names;
 }
 
 sub _key_type {

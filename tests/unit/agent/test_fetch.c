@@ -618,6 +618,39 @@ environment_proxy_is_not_used(void **state)
     unsetenv("ALL_PROXY");
 }
 
+static void
+a_proxy_is_used_and_named_without_its_password(void **state)
+{
+    struct acme_reply reply = get(*state, "/hello",
+        (struct acme_fetch_request) {
+            .proxy = "http://name:secret@127.0.0.1:1" });
+
+    assert_int_equal(reply.status, 0);
+    assert_non_null(strstr(reply.failure, "through the proxy "
+        "http://127.0.0.1:1"));
+    assert_null(strstr(reply.failure, "secret"));
+    assert_null(strstr(reply.failure, "name"));
+    /* and the next one goes straight */
+    assert_int_equal(get(*state, "/hello", (struct acme_fetch_request) {
+        .proxy = "" }).status, 200);
+}
+
+static void
+roots_of_the_ca_are_not_those_of_a_proxy(void **state)
+{
+    struct fixture *fixture = *state;
+    struct acme_reply reply;
+    char proxy[64];
+
+    snprintf(proxy, sizeof(proxy), "https://127.0.0.1:%d",
+        fixture->server.port);
+    reply = get(fixture, "/hello", (struct acme_fetch_request) {
+        .proxy = proxy });
+    assert_int_equal(reply.status, 0);
+    assert_non_null(strstr(reply.failure, "does not trust the certificate "
+        "of the proxy https://127.0.0.1:"));
+}
+
 /* Freed while a transfer runs, one is finished, and one is on loan. */
 static void
 free_in_the_middle_leaks_nothing(void **state)
@@ -665,6 +698,8 @@ main(void)
         TEST(cancel_takes_a_finished_transfer_too),
         TEST(wait_ends_when_the_descriptor_is_ready),
         TEST(environment_proxy_is_not_used),
+        TEST(a_proxy_is_used_and_named_without_its_password),
+        TEST(roots_of_the_ca_are_not_those_of_a_proxy),
         TEST(free_in_the_middle_leaks_nothing),
     };
 

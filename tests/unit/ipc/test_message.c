@@ -83,7 +83,7 @@ static const struct {
     enum acme_message_end receiver;
     size_t max[ACME_MESSAGE_TEXTS];
 } types[] = {
-    { "CA", ACME_MESSAGE_CA, ACME_END_AGENT, { 2048, 2048, 1024, 0 } },
+    { "CA", ACME_MESSAGE_CA, ACME_END_AGENT, { 2048, 2048, 1024, 1000 } },
     { "ORDER", ACME_MESSAGE_ORDER, ACME_END_AGENT,
         { 40 * 1024, 2048, 64, 256 } },
     { "CANCEL", ACME_MESSAGE_CANCEL, ACME_END_AGENT, { 0 } },

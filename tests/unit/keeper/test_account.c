@@ -250,6 +250,7 @@ the_agent_is_told_once_of_a_ca(void **state)
     char text[200];
     bool got;
 
+    scene->settings.proxy = (char *) "http://proxy.test:1";
     assert_true(account_load(&scene->account, scene->keeper.store, &err));
     assert_true(account_announce(&scene->account, &scene->keeper, &err));
     assert_true(account_announce(&scene->account, &scene->keeper, &err));
@@ -258,6 +259,8 @@ the_agent_is_told_once_of_a_ca(void **state)
     assert_int_equal(message.type, ACME_MESSAGE_CA);
     assert_true(acme_message_text(&message, 0, text, sizeof(text)));
     assert_string_equal(text, BASE "/dir");
+    assert_true(acme_message_text(&message, 3, text, sizeof(text)));
+    assert_string_equal(text, "http://proxy.test:1");
     assert_true(acme_channel_next(scene->agent, &message, &got, &err));
     assert_false(got);
 }

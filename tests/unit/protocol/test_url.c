@@ -27,6 +27,10 @@ static const struct {
     { "highest port", "https://ca.test:65535/", "https://ca.test:65535" },
     { "IPv4", "https://192.0.2.1/x", "https://192.0.2.1:443" },
     { "IPv6", "https://[2001:DB8::1]:8443/x", "https://[2001:db8::1]:8443" },
+    { "IPv6 at length", "https://[0:0:0:0:0:0:0:1]:14000/dir",
+        "https://[::1]:14000" },
+    { "IPv6 with an IPv4 end", "https://[::ffff:192.0.2.1]/",
+        "https://[::ffff:192.0.2.1]:443" },
     { "at sign in the path", "https://ca.test/@x:1", "https://ca.test:443" },
 
     { "http", "http://ca.test/", NULL },
@@ -61,6 +65,10 @@ static const struct {
     { "two ports", "https://ca.test:1:2/", NULL },
     { "open bracket", "https://[2001:db8::1/", NULL },
     { "empty brackets", "https://[]/", NULL },
+    { "no address in brackets", "https://[1:2]/", NULL },
+    { "IPv4 in brackets", "https://[192.0.2.1]/", NULL },
+    { "a very long address", "https://[0000000000000000000000000000000000"
+        "00000000000000000000000000000000000::1]/", NULL },
     { "zone", "https://[fe80::1%25eth0]/", NULL },
     { "text behind the bracket", "https://[::1]x/", NULL },
 };

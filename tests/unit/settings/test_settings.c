@@ -264,6 +264,67 @@ server_names_no_ca_certifies_are_left_out_with_a_warning(void **state)
     acme_settings_free(settings);
 }
 
+static void
+a_name_in_unicode_that_no_client_asks_for_is_warned_of(void **state)
+{
+    static const char *const alone[NAMES_MAX] = { "b\xc3\xbc" "cher.test" };
+    static const char *const both[NAMES_MAX] = { "b\xc3\xbc" "cher.test",
+        "XN--bcher-kva.test" };
+    struct acme_settings *settings = settings_of(NULL);
+    struct warnings warnings = { 0 };
+    struct acme_error err;
+    size_t cert;
+
+    (void) state;
+    assert_true(add(settings, NULL, scope_of(D(DOMAIN), NULL, NULL), both,
+        &warnings, &cert, &err));
+    assert_int_equal(warnings.count, 0);
+    assert_int_equal(settings->certs[cert].name_count, 1);
+    assert_string_equal(settings->certs[cert].names[0], "xn--bcher-kva.test");
+    assert_true(add(settings, NULL, scope_of(D(DOMAIN), "a.test", NULL),
+        alone, &warnings, &cert, &err));
+    assert_int_equal(warnings.count, 1);
+    assert_non_null(strstr(warnings.text, "clients ask for "
+        "\"b\xc3\xbc" "cher.test\" as xn--bcher-kva.test: write that, too"));
+    acme_settings_free(settings);
+}
+
+static void
+a_public_ca_is_asked_for_no_private_address(void **state)
+{
+    static const char *const names[NAMES_MAX] = { "10.0.0.1", "a.test",
+        "[::1]", "192.0.2.1" };
+    struct acme_scope *global = scope_of(D(CA), "https://10.0.0.2/dir", NULL);
+    struct acme_settings *settings = settings_of(NULL);
+    struct warnings warnings = { 0 };
+    struct acme_error err;
+    size_t cert;
+
+    (void) state;
+    assert_true(add(settings, NULL, scope_of(D(DOMAIN), NULL, NULL), names,
+        &warnings, &cert, &err));
+    assert_int_equal(warnings.count, 2);
+    assert_non_null(strstr(warnings.text, "leaves out a name of the server: "
+        "\"::1\" cannot be in a certificate of letsencrypt"));
+    assert_int_equal(settings->certs[cert].name_count, 2);
+    assert_string_equal(settings->certs[cert].names[0], "a.test");
+    assert_string_equal(settings->certs[cert].names[1], "192.0.2.1");
+    assert_false(add(settings, NULL, scope_of(D(DOMAIN), "a.test",
+        "10.0.0.1"), names, &warnings, &cert, &err));
+    assert_non_null(strstr(err.text, "\"10.0.0.1\" cannot be"));
+    assert_false(add(settings, NULL, scope_of(D(DOMAIN), NULL, NULL),
+        (const char *const[NAMES_MAX]) { "10.0.0.1" }, &warnings, &cert,
+        &err));
+    assert_non_null(strstr(err.text, "finds no name"));
+    assert_int_equal(warnings.count, 3);
+    assert_true(add(settings, global, scope_of(D(DOMAIN), NULL, NULL), names,
+        &warnings, &cert, &err));
+    assert_int_equal(warnings.count, 3);
+    assert_int_equal(settings->certs[cert].name_count, 4);
+    acme_scope_free(global);
+    acme_settings_free(settings);
+}
+
 static const struct {
     const char *what;
     const char *names[NAMES_MAX];
@@ -733,6 +794,9 @@ main(void)
         cmocka_unit_test(a_name_given_twice_is_one),
         cmocka_unit_test(
             server_names_no_ca_certifies_are_left_out_with_a_warning),
+        cmocka_unit_test(
+            a_name_in_unicode_that_no_client_asks_for_is_warned_of),
+        cmocka_unit_test(a_public_ca_is_asked_for_no_private_address),
         cmocka_unit_test(a_server_without_any_good_name_is_refused),
         cmocka_unit_test(a_hundred_names_are_the_most),
         cmocka_unit_test(the_same_set_is_one_certificate),

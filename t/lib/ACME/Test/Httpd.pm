@@ -73,10 +73,10 @@ sub spelled {
 sub text {
     my ($self) = @_;
     my @sites = map { $self->site($_) } @{ $self->{sites} };
-    my %ports = map { $_ => 1 } @{ $self->{ports} || [] },
-        map { @{ $_->{plain} }, @{ $_->{tls} } } @sites;
-    my $listen = join '', map { "Listen 127.0.0.1:%\U$_\E%\n" }
-        sort keys %ports;
+    my %listens = map { $_ => 1 }
+        map({ '127.0.0.1:%' . uc($_) . '%' } @{ $self->{ports} || [] }),
+        map { $self->listens($_, 'plain'), $self->listens($_, 'tls') } @sites;
+    my $listen = join '', map { "Listen $_\n" } sort keys %listens;
 
     # the first virtual host of an address is its default
     @sites = sort { ($b->{default} || 0) <=> ($a->{default} || 0) } @sites;
@@ -113,17 +113,17 @@ sub _virtual_hosts {
     my $domain = defined $site->{domain} ? "acme_domain $site->{domain};" : '';
     my @hosts;
 
-    push @hosts, $self->_virtual_host($site, $site->{plain},
+    push @hosts, $self->_virtual_host($site, 'plain',
         @{ $site->{tls} } ? '' : "$domain$site->{acme}") if @{ $site->{plain} };
-    push @hosts, $self->_virtual_host($site, $site->{tls},
+    push @hosts, $self->_virtual_host($site, 'tls',
         "$domain$site->{acme}", 'SSLEngine on',
         $site->{http2} ? 'Protocols h2 http/1.1' : ()) if @{ $site->{tls} };
     return @hosts;
 }
 
 sub _virtual_host {
-    my ($self, $site, $ports, $acme, @lines) = @_;
-    my $addresses = join ' ', map { '127.0.0.1:%' . uc($_) . '%' } @$ports;
+    my ($self, $site, $kind, $acme, @lines) = @_;
+    my $addresses = join ' ', $self->listens($site, $kind);
     my ($name, @aliases) = split ' ', $site->{names};
 
     push @lines,

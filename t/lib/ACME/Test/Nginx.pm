@@ -47,10 +47,8 @@ sub _server {
     my $default = $site->{default} ? ' default_server' : '';
     my $tls = ($site->{http2} ? ' ssl http2' : ' ssl') . $default;
     my @lines = (
-        (map { 'listen 127.0.0.1:%' . uc($_) . "%$default;" }
-            @{ $site->{plain} }),
-        (map { 'listen 127.0.0.1:%' . uc($_) . "%$tls;" }
-            @{ $site->{tls} }),
+        (map { "listen $_$default;" } $self->listens($site, 'plain')),
+        (map { "listen $_$tls;" } $self->listens($site, 'tls')),
         $site->{names} ne '' ? "server_name $site->{names};" : (),
         defined $site->{domain} ? "acme_domain $site->{domain};" : (),
         $site->{acme}, $site->{nginx},

@@ -6,6 +6,8 @@ package ACME::Test::Pebble;
 # names another binary than the one in PATH.
 #
 #   port     => 14000    listen there (else a port of the test)
+#   at       => '[::1]'  listen on this address (127.0.0.1)
+#   host     => 'ca.test'    in its URL; this one no DNS knows (the address)
 #   http     => 5002     where validations of http-01 go
 #   tls      => 5001     where those of tls-alpn-01 go
 #   reject   => 20       per cent of good nonces refused
@@ -22,9 +24,11 @@ use warnings;
 sub new {
     my ($class, $test, %options) = @_;
     my $number = ++$test->{pebbles};
-    my $self = bless { test => $test, reject => 20, retry => 1, %options,
+    my $self = bless { test => $test, reject => 20, retry => 1,
+        at => '127.0.0.1', %options,
         log => $test->path("pebble$number.log"), number => $number }, $class;
 
+    $self->{host} ||= $self->{at};
     $self->{port} ||= $test->port("pebble$number");
     $self->{http} ||= $test->port('http');
     $self->{tls} ||= $test->port('https');
@@ -36,7 +40,7 @@ sub new {
 
 sub url {
     my ($self) = @_;
-    return "https://127.0.0.1:$self->{port}/dir";
+    return "https://$self->{host}:$self->{port}/dir";
 }
 
 sub trust { return $_[0]->{test}->path("trust$_[0]->{number}.pem") }
@@ -140,7 +144,7 @@ sub _make_certificate {
     my $base = $test->path("https$self->{number}");
 
     ACME::Test::spew("$base.ext",
-        "subjectAltName=DNS:localhost,IP:127.0.0.1,IP:::1\n");
+        "subjectAltName=DNS:localhost,DNS:ca.test,IP:127.0.0.1,IP:::1\n");
     for my $command (
         [ 'req', '-x509', @key, '-days', 30, '-subj', '/CN=Test HTTPS root',
             '-keyout', "$base.root.key", '-out', $self->trust ],
@@ -171,7 +175,7 @@ sub _write_configuration {
     }
     ACME::Test::spew($test->path("pebble$self->{number}.json"), <<"END");
 { "pebble": {
-    "listenAddress": "127.0.0.1:$self->{port}",
+    "listenAddress": "$self->{at}:$self->{port}",
     "managementListenAddress": "127.0.0.1:$self->{management}",
     "certificate": "$base.pem",
     "privateKey": "$base.key",

@@ -12,6 +12,9 @@ package ACME::Test::Proxy;
 #       and hold => 1 holds every answer to a challenge back: the CA gets it
 #       when release is called, so an order stays pending for as long as a
 #       test needs. The Pebble behind must have reject => 0.
+#   $t->proxy(connect => 'http')   a forward proxy, by CONNECT or as 'socks5';
+#       to whatever port, on 127.0.0.1; logs "to HOST:PORT"
+#       and user => 'name:password' is what it wants to hear
 #   start => 0                     not yet: call start later
 
 use strict;
@@ -19,6 +22,7 @@ use warnings;
 
 use IO::Select;
 use IO::Socket::INET;
+use MIME::Base64 ();
 use Time::HiRes ();
 
 sub new {
@@ -102,17 +106,64 @@ sub _serve {
         my $pid = fork;
         if (defined $pid && $pid == 0) {
             close $listener;
-            $self->{ca} ? $self->_speak_https($client) : $self->_copy($client);
+            $self->{ca} ? $self->_speak_https($client)
+                : $self->{connect} ? $self->_forward($client)
+                : _copy($client, $self->{to_port});
             POSIX::_exit(0);
         }
         close $client;
     }
 }
 
-sub _copy {
+# The names of hosts are nobody's business but the proxy's.
+sub _forward {
     my ($self, $client) = @_;
+    my ($host, $port) = $self->{connect} eq 'socks5' ? _hear_socks5($client)
+        : $self->_hear_connect($client);
+
+    return if !$port;
+    _note("to $host:$port");
+    print $client $self->{connect} eq 'socks5'
+        ? pack('C10', 5, 0, 0, 1, 0, 0, 0, 0, 0, 0)
+        : "HTTP/1.1 200 Connected\r\nReplay-Nonce: not-the-ca-s\r\n\r\n";
+    $client->flush;
+    _copy($client, $port);
+}
+
+sub _hear_connect {
+    my ($self, $client) = @_;
+    my ($head) = _read_message($client) or return;
+    my ($user) = $head =~ /^proxy-authorization:\s*basic\s+(\S+)/mi;
+
+    if ($self->{user} && MIME::Base64::decode_base64($user || '')
+        ne $self->{user}) {
+        _note('denied');
+        print $client "HTTP/1.1 407 Who are you\r\nProxy-Authenticate: "
+            . "Basic realm=\"test\"\r\nContent-Length: 0\r\n\r\n";
+        return;
+    }
+    return $head =~ /^CONNECT (\S+):(\d+) HTTP/;
+}
+
+# RFC 1928, without user; the host as a name.
+sub _hear_socks5 {
+    my ($client) = @_;
+    my ($version, $methods) = unpack 'CC', _read_bytes($client, 2);
+
+    _read_bytes($client, $methods);
+    print $client pack 'CC', 5, 0;
+    $client->flush;
+    my (undef, undef, undef, $type, $length) = unpack 'C5',
+        _read_bytes($client, 5);
+    return if $version != 5 || $type != 3;
+    my $host = _read_bytes($client, $length);
+    return ($host, unpack 'n', _read_bytes($client, 2));
+}
+
+sub _copy {
+    my ($client, $port) = @_;
     my $server = IO::Socket::INET->new(PeerAddr => '127.0.0.1',
-        PeerPort => $self->{to_port}) or return;
+        PeerPort => $port) or return;
     my %other = ($client => $server, $server => $client);
     my $both = IO::Select->new($client, $server);
 

@@ -20,6 +20,7 @@ package ACME::Test::Server;
 #                                undef: no acme_domain
 #   acme     => 'text'           more lines of ours
 #   plain    => [ 'http' ], tls => [ 'https' ]    names of ports
+#   at       => [ '[::1]' ]      listens there (default: 127.0.0.1)
 #   default  => 1                for unknown names
 #   http2    => 1                with TLS
 #   redirect => 1                everything goes to https
@@ -104,7 +105,17 @@ END
 sub site {
     my ($self, $site) = @_;
     return { names => '', domain => '', acme => '', plain => ['http'],
-        tls => ['https'], nginx => '', httpd => '', %$site };
+        tls => ['https'], at => ['127.0.0.1'], nginx => '', httpd => '', %$site };
+}
+
+# Addresses and ports of a site, 'plain' or 'tls'.
+sub listens {
+    my ($self, $site, $kind) = @_;
+
+    return map {
+        my $port = uc $_;
+        map { "$_:%$port%" } @{ $site->{at} };
+    } @{ $site->{$kind} };
 }
 
 sub expand {
