@@ -183,6 +183,8 @@ sub _write_configuration {
     "tlsPort": $self->{tls},
     "ocspResponderURL": "",
     "certificateValidityPeriod": $validity,
+    "profiles": { "default": { "description": "the only one",
+        "validityPeriod": $validity } },
     "domainBlocklist": [ $block ],
     "retryAfter": { "authz": $self->{retry}, "order": $self->{retry} },
     $eab
