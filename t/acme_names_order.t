@@ -13,8 +13,8 @@ use ACME::Test;
 
 my $t = ACME::Test->new;
 my $ca = $t->pebble;
-my $server = $t->server(ca => $ca, sites => sites('one.test two.test',
-    'other.test'));
+my $server = $t->server(ca => $ca, global => 'acme_challenge http-01;',
+    sites => sites('one.test two.test', 'other.test'));
 $server->start;
 my $first = $server->issued('one.test');
 my $other = $server->issued('other.test');
