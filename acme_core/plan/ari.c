@@ -53,6 +53,13 @@ acme_ari_has_window(const struct acme_ari *ari)
     return ari->window.end > ari->window.start;
 }
 
+/* Nothing can be done before it is known. */
+static int64_t
+moment(const struct acme_ari *ari)
+{
+    return ari->chosen > ari->known_at ? ari->chosen : ari->known_at;
+}
+
 /* ---- questions */
 
 /* A Retry-After, as seconds from now, within reason. */
@@ -77,8 +84,11 @@ acme_ari_take(struct acme_ari *ari, const struct acme_ari_window *window,
     ari->failures = 0;
     ari->poll_at = now + (retry_at != 0 ? clamp(retry_at, now) : POLL_S);
     if (!same_window) {
+        bool was_due = !first && moment(ari) <= now;
+
         ari->chosen = window->start
             + (int64_t) (random % (uint64_t) (window->end - window->start));
+        ari->known_at = was_due && ari->chosen <= now ? ari->known_at : now;
     }
     ari->window = *window;
     return first ? ACME_ARI_FIRST : same ? ACME_ARI_SAME : ACME_ARI_MOVED;
@@ -104,7 +114,7 @@ void
 acme_ari_not_offered(struct acme_ari *ari, int64_t now)
 {
     memset(&ari->window, 0, sizeof(ari->window));
-    ari->chosen = 0;
+    ari->known_at = ari->chosen = 0;
     ari->failures = 0;
     ari->poll_at = now + DAY_S;
 }
@@ -118,7 +128,7 @@ acme_ari_renew_at(const struct acme_ari *ari, int64_t not_before,
     int64_t life = not_after - not_before;
     int64_t latest = not_after - life / 20;
     int64_t pause = step(hasty_pauses, LAST(hasty_pauses), ari->hasty);
-    int64_t at = ari->chosen;
+    int64_t at = moment(ari);
 
     if (!acme_ari_has_window(ari) || life <= 0) {
         return otherwise;
@@ -138,6 +148,9 @@ acme_ari_set_clock_back(struct acme_ari *ari, int64_t now)
 {
     if (ari->since > now) {
         ari->since = now;
+    }
+    if (ari->known_at > now) {
+        ari->known_at = now;
     }
     if (ari->poll_at > now + DAY_S) {
         ari->poll_at = now;

@@ -22,7 +22,9 @@ struct acme_ari {
     char cert_id[ACME_ARI_ID_SIZE];  /* of the certificate, or "" */
     int64_t since;          /* we have it, unix seconds */
     struct acme_ari_window window;
-    int64_t chosen;         /* the moment in the window that was drawn */
+    int64_t known_at;       /* since when we know it; of windows that are past
+                               one after the other, the first one */
+    int64_t chosen;         /* the moment in it that was drawn */
     int64_t poll_at;        /* the CA is asked then; 0 = as soon as can be */
     unsigned failures;      /* of questions, in a row */
     unsigned hasty;         /* renewals in a row that the window asked for
@@ -66,11 +68,12 @@ void acme_ari_failed(struct acme_ari *ari, int64_t retry_at, uint32_t random,
 void acme_ari_not_offered(struct acme_ari *ari, int64_t now);
 
 /*
- * When to renew: at the moment chosen, be it earlier or later than
- * `otherwise`, which counts without a window. Never later than with 1/20 of
- * life left, or than `otherwise` where that is later still. A CA that asks
- * for the renewal of each certificate as soon as it is there is followed at
- * once, then after an hour, then once a day (sooner when life is short).
+ * When to renew: at the moment chosen, or when the window became known if that
+ * was later; be it earlier or later than `otherwise`, which counts without a
+ * window. Never later than with 1/20 of life left, or than `otherwise` where
+ * that is later still. A CA that asks for the renewal of each certificate as
+ * soon as it is there is followed at once, then after an hour, then once a day
+ * (sooner when life is short).
  */
 int64_t acme_ari_renew_at(const struct acme_ari *ari, int64_t not_before,
     int64_t not_after, int64_t otherwise);

@@ -46,6 +46,7 @@ add_ari(cJSON *root, const struct acme_ari *ari)
         && add_time(object, "since", ari->since)
         && add_time(object, "start", ari->window.start)
         && add_time(object, "end", ari->window.end)
+        && add_time(object, "known_at", ari->known_at)
         && add_time(object, "chosen", ari->chosen)
         && add_time(object, "poll_at", ari->poll_at)
         && cJSON_AddStringToObject(object, "explanation",
@@ -107,6 +108,7 @@ read_ari(const cJSON *root, struct acme_ari *ari)
     ari->since = read_time(object, "since");
     window->start = read_time(object, "start");
     window->end = read_time(object, "end");
+    ari->known_at = read_time(object, "known_at");
     ari->chosen = read_time(object, "chosen");
     ari->poll_at = read_time(object, "poll_at");
     ari->failures = failures <= FAILURES_MAX ? (unsigned) failures : 0;
