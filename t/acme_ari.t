@@ -19,6 +19,7 @@ if (!$ca->has_renewal_info) {
 }
 my $why = 'https://ca.test/why?incident=';
 my $server = $t->server(ca => $ca, sites => [ { names => 'a.test' } ])->start;
+my @both = ('b.test', 'b.test+rsa');   # a certificate of two key types
 my $first = $server->issued('a.test');
 
 # The CA is asked as soon as the certificate is there.
@@ -93,9 +94,28 @@ is($ca->failed_validations, 0, 'no validation failed');
 my @failed = grep { /attempt \d+ failed/ } split /\n/, $server->acme_log;
 is_deeply(\@failed, [], 'no attempt failed');
 
+# Two key types: each is asked about, and one decision is made for both.
+my $replaced = $ca->replaced;
+$server->reload(sites => [ { names => 'a.test' }, { names => 'b.test',
+    acme => 'acme_key ecdsa:256 rsa:2048;' } ]);
+ok(wait_for(sub { @both == grep { ari($_)->{chosen} } @both }),
+    'the CA was asked about both key types');
+my @ids = map { ari($_)->{cert_id} } @both;
+isnt($ids[0], $ids[1], 'which are two certificates');
+sleep 1;    # it is known later than they were obtained
+ask_again(window(-3600, -3540, "${why}3"), 'b.test+rsa', 'fullchain.rsa.pem');
+ok($server->says(qr/ b\.test: rsa:2048: .*\Q${why}3;\E/),
+    'one of them is to be renewed');
+ok(wait_for(sub { my @new = map { ari($_)->{cert_id} || $ids[0] } @both;
+    !grep { my $id = $_; grep { $_ eq $id } @new } @ids }), 'both are');
+is($ca->replaced, $replaced + 2, 'and each says what it replaces');
+
 $t->done;
 
-sub ari { return $server->plan('a.test')->{ari} || {} }
+sub ari {
+    my ($name) = @_;
+    return $server->plan($name || 'a.test')->{ari} || {};
+}
 
 sub seconds_from_now {
     my ($time) = @_;
@@ -116,12 +136,15 @@ sub window {
 
 # The CA has changed its mind, and the time to ask it has come.
 sub ask_again {
-    my ($answer) = @_;
+    my ($answer, $plan, $file) = @_;
 
+    $plan ||= 'a.test';
+    $file ||= 'fullchain.pem';
+    (my $folder = $plan) =~ s/\+.*//;
     $server->stop_all;
-    ok($ca->set_renewal_info(slurp($t->path('state/live/a.test/fullchain.pem')),
+    ok($ca->set_renewal_info(slurp($t->path("state/live/$folder/$file")),
         $answer), 'the CA has another answer');
-    $server->plan('a.test', ari => { %{ ari() }, failures => 0,
+    $server->plan($plan, ari => { %{ ari($plan) }, failures => 0,
         poll_at => '2020-01-01T00:00:00Z' });
     $server->start;
 }

@@ -206,7 +206,17 @@ log_window(const struct job *job, const struct keeper *keeper,
         acme_time_write(end, window->end),
         window->explanation[0] != '\0' ? ", for the reason given at " : "",
         window->explanation,
-        acme_time_write(at, service_renew_at(job, keeper)));
+        acme_time_write(at, service_due_at(job, keeper)));
+}
+
+/* One decision for both halves. */
+static void
+reschedule(struct job *job, struct keeper *keeper)
+{
+    attempt_reschedule(job, keeper);
+    if (job->other != NULL) {
+        attempt_reschedule(job->other, keeper);
+    }
 }
 
 static bool
@@ -232,7 +242,7 @@ take_window(struct job *job, struct keeper *keeper,
         random_bits(keeper), keeper->now);
     attempt_save_plan(job, keeper);
     log_window(job, keeper, news);
-    attempt_reschedule(job, keeper);
+    reschedule(job, keeper);
     return true;
 }
 
@@ -243,7 +253,7 @@ take_none(struct job *job, struct keeper *keeper)
     attempt_save_plan(job, keeper);
     acme_log(&job->log, ACME_LOG_DEBUG,
         "the CA does not say when it wants a renewal");
-    attempt_reschedule(job, keeper);
+    reschedule(job, keeper);
 }
 
 static void

@@ -222,6 +222,8 @@ service_is_current(struct job *job, struct keeper *keeper)
         job->not_after = leaf.not_after;
         if (is_of_its_kind(job, &pair)) {
             strcpy(job->serial, leaf.serial);
+        }
+        if (is_of_its_kind(job, &pair) || job->other == NULL) {
             acme_ari_about(&job->plan.ari, leaf.cert_id, keeper->now);
         }
         job->fits = is_as_ordered(job, acme_buffer_bytes(&pair.meta_json),
@@ -266,7 +268,6 @@ bool
 service_predecessor(const struct job *job, const struct keeper *keeper,
     char cert_id[ACME_CERT_ID_MAX + 1])
 {
-    bool rsa = acme_key_is_rsa(job_key_type(job));
     const struct account *account = job->account;
     struct service_pair pair;
     struct acme_leaf leaf = { 0 };
@@ -274,7 +275,9 @@ service_predecessor(const struct job *job, const struct keeper *keeper,
     cJSON *meta = NULL;
     bool found;
 
-    found = service_pair_read(job, keeper, rsa, &pair, &ignored)
+    /* with two key types, what is of the other one is the other half's */
+    found = find_pair(job, keeper, &pair, &ignored)
+        && (is_of_its_kind(job, &pair) || job->other == NULL)
         && acme_leaf_read(acme_buffer_bytes(&pair.chain_pem), &leaf,
             &ignored);
     if (found) {

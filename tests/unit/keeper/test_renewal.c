@@ -418,7 +418,7 @@ those_due_soon_come_along_32_at_a_time(void **state)
             : NOW + i * 10;
     }
     scene->keeper.jobs = jobs;
-    scene->settings.cert_count = scene->keeper.job_count = JOBS;
+    scene->keeper.job_count = JOBS;
     renewal_ask(&scene->keeper);
     asked = questions(scene, &id);
     assert_int_equal(asked, 32);
@@ -442,7 +442,7 @@ those_due_soon_come_along_32_at_a_time(void **state)
     renewal_ask(&scene->keeper);
     assert_int_equal(questions(scene, &id), 32);
     scene->keeper.jobs = &scene->job;
-    scene->settings.cert_count = 1;
+    scene->keeper.job_count = 1;
     free(jobs);
     free(certs);
 }
@@ -491,6 +491,27 @@ what_is_in_service_is_named_as_predecessor(void **state)
     assert_true(names_predecessor(scene));
     assert_int_equal(unlinkat(scene->dir_fd, "live/example.test", 0), 0);
     assert_false(names_predecessor(scene));
+}
+
+static void
+each_key_type_has_a_predecessor_of_its_own(void **state)
+{
+    struct scene *scene = *state;
+    struct job rsa = { .cert = &scene->cert, .account = &scene->account,
+        .half = 1 };
+    char cert_id[ACME_ARI_ID_SIZE];
+
+    /* the RSA one is new, beside the other one */
+    scene->cert.key_types[1] = ACME_KEY_RSA_2048;
+    rsa.other = &scene->job;
+    scene->job.other = &rsa;
+    assert_true(names_predecessor(scene));
+    assert_null(renewal_replaces(&rsa, &scene->keeper, cert_id));
+    scene->job.other = NULL;
+
+    /* it comes in its place */
+    rsa.other = NULL;
+    assert_non_null(renewal_replaces(&rsa, &scene->keeper, cert_id));
 }
 
 static const struct {
@@ -568,6 +589,7 @@ main(void)
         TEST(there_is_nothing_to_ask_about_these),
         TEST(those_due_soon_come_along_32_at_a_time),
         TEST(what_is_in_service_is_named_as_predecessor),
+        TEST(each_key_type_has_a_predecessor_of_its_own),
         TEST(a_refusal_that_may_be_for_the_predecessor_is_answered_at_once),
     };
 
