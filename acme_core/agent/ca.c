@@ -127,18 +127,16 @@ ca_is_ready(const struct ca *ca)
 const char *
 ca_step(const struct ca *ca)
 {
-    const char *url;
-
-    switch (acme_session_next(ca->session, &url)) {
-    case ACME_SESSION_GET_DIRECTORY:
-    case ACME_SESSION_SAY_DIRECTORY:
-        return "directory";
+    switch (ca->doing) {
     case ACME_SESSION_NEW_ACCOUNT:
     case ACME_SESSION_SAVE_ACCOUNT:
+        return "newAccount";
+    case ACME_SESSION_GET_DIRECTORY:
+    case ACME_SESSION_SAY_DIRECTORY:
     case ACME_SESSION_READY:
         break;
     }
-    return "newAccount";
+    return "directory";
 }
 
 static void
@@ -179,7 +177,8 @@ ca_pump(struct agent *agent, struct ca *ca, struct acme_error *err)
         *err = ca->why;
         return false;
     }
-    switch (acme_session_next(ca->session, &url)) {
+    ca->doing = acme_session_next(ca->session, &url);
+    switch (ca->doing) {
     case ACME_SESSION_READY:
         break;
     case ACME_SESSION_GET_DIRECTORY:
@@ -204,13 +203,26 @@ ca_pump(struct agent *agent, struct ca *ca, struct acme_error *err)
 
 /* ---- replies */
 
+/*
+ * Did the session come to need something else meanwhile, as when an order
+ * found the directory outdated? Then what was asked for is asked again later.
+ */
+static bool
+was_overtaken(const struct ca *ca)
+{
+    const char *url;
+
+    return acme_session_next(ca->session, &url) != ca->doing;
+}
+
 bool
 ca_take_reply(struct agent *agent, struct ca *ca,
     const struct acme_reply *reply, struct acme_error *err)
 {
     switch (sender_read(agent, ca, &ca->sender, reply, err)) {
     case ACME_READ_OK:
-        return acme_session_reply(ca->session, agent->now_ms, reply, err);
+        return was_overtaken(ca)
+            || acme_session_reply(ca->session, agent->now_ms, reply, err);
     case ACME_READ_REPEAT:
         return true;
     case ACME_READ_FAILED:
@@ -262,7 +274,9 @@ void
 ca_take_done(struct ca *ca)
 {
     if (ca->sender.state == ASKING) {
-        acme_session_done(ca->session);
+        if (!was_overtaken(ca)) {
+            acme_session_done(ca->session);
+        }
         ca->sender.state = IDLE;
     }
 }

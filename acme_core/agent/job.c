@@ -107,6 +107,7 @@ agent_job_take_order(struct agent *agent, const struct acme_message *message)
     if (!fill(agent, job, message, &why)) {
         goto failed;
     }
+    acme_session_refresh(job->ca->session, agent->now_ms);
     agent->jobs[agent->job_count++] = job;
     return;
 

@@ -57,6 +57,7 @@ struct sender {
 struct ca {
     struct sender sender;
     struct acme_session *session;
+    enum acme_session_need doing; /* what the sender is busy with */
     struct acme_buffer trust;     /* PEM; empty = the system's roots */
     char user_agent[1200];
     bool unusable;                /* for the reason that follows */

@@ -19,7 +19,10 @@ enum {
     NONCE_LIFE_MS = 5 * 60 * 1000,
     FORGET_AGAIN_MS = 60 * 60 * 1000,
     DIRECTORY_URLS = 32,
-    DIRECTORY_URLS_LEN = 16 * 1024
+    DIRECTORY_URLS_LEN = 16 * 1024,
+    DIRECTORY_LIFE_MS = 24 * 60 * 60 * 1000,
+    PROFILE_NAME_MAX = 64,
+    PROFILES_LEN = 1024
 };
 
 struct nonce {
@@ -32,6 +35,10 @@ struct directory {
     char *url;                           /* after redirects */
     char *new_nonce, *new_account, *new_order;
     char *terms;                         /* or NULL */
+    char *renewal_info, *key_change, *revoke_cert;  /* or NULL */
+    char *profiles;                      /* or NULL */
+    bool external_account_required;
+    int64_t read_at_ms;
     char *urls;                          /* one a line */
     char *known[1 + DIRECTORY_URLS];     /* url, then those of urls */
     size_t known_count;
@@ -82,6 +89,10 @@ free_directory(struct directory *directory)
     free(directory->new_account);
     free(directory->new_order);
     free(directory->terms);
+    free(directory->renewal_info);
+    free(directory->key_change);
+    free(directory->revoke_cert);
+    free(directory->profiles);
     free(directory->urls);
     /* known[0] is url */
     for (size_t i = 1; i < directory->known_count; i++) {
@@ -144,6 +155,15 @@ acme_session_done(struct acme_session *session)
     }
 }
 
+void
+acme_session_refresh(struct acme_session *session, int64_t now_ms)
+{
+    if (session->directory.url != NULL
+        && now_ms - session->directory.read_at_ms > DIRECTORY_LIFE_MS) {
+        session->stale = true;
+    }
+}
+
 /* ---- the directory (7.1.1) */
 
 /* A copy of the member `name`, which must be a URL that we may use. */
@@ -163,6 +183,78 @@ read_url(const cJSON *object, const char *name, char **copy_out,
     }
     *copy_out = strdup(url);
     return *copy_out != NULL || acme_fail_memory(err);
+}
+
+/* The same for a member that may be missing; one we may not use is. */
+static bool
+read_optional_url(const cJSON *object, const char *name, char **copy_out,
+    struct acme_error *err)
+{
+    const char *url = acme_json_text(object, name, ACME_URL_MAX);
+    char origin[ACME_URL_MAX + 1];
+    struct acme_error ignored;
+
+    if (url == NULL
+        || !acme_url_origin(url, origin, sizeof(origin), &ignored)) {
+        return true;
+    }
+    *copy_out = strdup(url);
+    return *copy_out != NULL || acme_fail_memory(err);
+}
+
+static bool
+is_profile_name(const char *name)
+{
+    size_t len = strlen(name);
+
+    for (size_t i = 0; i < len; i++) {
+        if (name[i] <= ' ' || name[i] >= 0x7f || strchr(",\"\\", name[i])) {
+            return false;
+        }
+    }
+    return len > 0 && len <= PROFILE_NAME_MAX;
+}
+
+/* The names of meta.profiles as one line; those that do not fit are left. */
+static bool
+read_profiles(const cJSON *meta, char **line_out, struct acme_error *err)
+{
+    struct acme_buffer line = ACME_BUFFER(PROFILES_LEN);
+    const cJSON *member;
+
+    cJSON_ArrayForEach(member, acme_json_object(meta, "profiles")) {
+        const char *name = member->string;
+
+        if (name == NULL || !is_profile_name(name)
+            || line.len + strlen(name) + 2 >= line.limit) {
+            continue;
+        }
+        if (!acme_buffer_printf(&line, "%s%s", line.len > 0 ? ", " : "",
+                name)) {
+            acme_buffer_free(&line);
+            return acme_fail_memory(err);
+        }
+    }
+    *line_out = (char *) line.at;
+    return true;
+}
+
+static bool
+read_meta(struct directory *directory, const cJSON *object,
+    struct acme_error *err)
+{
+    const cJSON *meta = acme_json_object(object, "meta");
+    const char *terms = acme_json_text(meta, "termsOfService", ACME_URL_MAX);
+
+    directory->external_account_required = acme_json_flag(meta,
+        "externalAccountRequired");
+    if (terms != NULL) {
+        directory->terms = strdup(terms);
+        if (directory->terms == NULL) {
+            return acme_fail_memory(err);
+        }
+    }
+    return read_profiles(meta, &directory->profiles, err);
 }
 
 /*
@@ -205,7 +297,6 @@ fill_directory(struct directory *directory, const char *url,
     const cJSON *object, struct acme_error *err)
 {
     char origin[ACME_URL_MAX + 1];
-    const char *terms;
 
     if (!acme_url_origin(url, origin, sizeof(origin), err)) {
         return acme_while(err, "the CA's directory");
@@ -215,26 +306,24 @@ fill_directory(struct directory *directory, const char *url,
         return acme_fail_memory(err);
     }
     directory->known[directory->known_count++] = directory->url;
-    terms = acme_json_text(acme_json_object(object, "meta"),
-        "termsOfService", ACME_URL_MAX);
-    if (terms != NULL) {
-        directory->terms = strdup(terms);
-        if (directory->terms == NULL) {
-            return acme_fail_memory(err);
-        }
-    }
-    return read_url(object, "newNonce", &directory->new_nonce, err)
+    return read_meta(directory, object, err)
+        && read_url(object, "newNonce", &directory->new_nonce, err)
         && read_url(object, "newAccount", &directory->new_account, err)
         && read_url(object, "newOrder", &directory->new_order, err)
+        && read_optional_url(object, "renewalInfo", &directory->renewal_info,
+            err)
+        && read_optional_url(object, "keyChange", &directory->key_change, err)
+        && read_optional_url(object, "revokeCert", &directory->revoke_cert,
+            err)
         && collect_urls(directory, object, err);
 }
 
 static bool
-read_directory(struct acme_session *session, const struct acme_reply *reply,
-    struct acme_error *err)
+read_directory(struct acme_session *session, int64_t now_ms,
+    const struct acme_reply *reply, struct acme_error *err)
 {
     const char *url = reply->url != NULL ? reply->url : session->first_url;
-    struct directory fresh = { 0 };
+    struct directory fresh = { .read_at_ms = now_ms };
     cJSON *object = acme_json_parse(reply->body, err);
     bool ok;
 
@@ -310,13 +399,12 @@ acme_session_reply(struct acme_session *session, int64_t now_ms,
 {
     const char *url;
 
-    (void) now_ms;
     if (!is_success(reply)) {
         return acme_problem_of_reply(reply, err);
     }
     switch (acme_session_next(session, &url)) {
     case ACME_SESSION_GET_DIRECTORY:
-        return read_directory(session, reply, err);
+        return read_directory(session, now_ms, reply, err);
     case ACME_SESSION_NEW_ACCOUNT:
         return read_account(session, reply, err);
     case ACME_SESSION_READY:
@@ -389,6 +477,38 @@ acme_session_terms(const struct acme_session *session)
     return session->directory.terms;
 }
 
+const char *
+acme_session_renewal_info_url(const struct acme_session *session)
+{
+    return session->directory.renewal_info;
+}
+
+const char *
+acme_session_key_change_url(const struct acme_session *session)
+{
+    return session->directory.key_change;
+}
+
+const char *
+acme_session_revoke_url(const struct acme_session *session)
+{
+    return session->directory.revoke_cert;
+}
+
+bool
+acme_session_external_account_required(const struct acme_session *session)
+{
+    return session->directory.external_account_required;
+}
+
+const char *
+acme_session_profiles(const struct acme_session *session)
+{
+    const char *profiles = session->directory.profiles;
+
+    return profiles != NULL ? profiles : "";
+}
+
 bool
 acme_session_allows(const struct acme_session *session, const char *url,
     struct acme_error *err)
@@ -436,13 +556,18 @@ acme_session_take_nonce(struct acme_session *session, int64_t now_ms,
 
 /* ---- every reply */
 
-/* A URL of the directory that is gone means that the CA has moved. */
+/*
+ * A URL of the directory that is gone, or does not understand what it is for,
+ * means that the CA has moved.
+ */
 static void
-notice_gone_url(struct acme_session *session, const struct acme_reply *reply)
+notice_gone_url(struct acme_session *session, const struct acme_reply *reply,
+    const struct acme_error *why)
 {
     const struct directory *directory = &session->directory;
 
-    if (reply->status != 404 || reply->url == NULL) {
+    if (reply->url == NULL || (reply->status != 404
+            && strcmp(why->problem, "malformed") != 0)) {
         return;
     }
     for (size_t i = 1; i < directory->known_count; i++) {
@@ -466,6 +591,6 @@ acme_session_read(struct acme_session *session, int64_t now_ms,
     if (reply->status != 0 && strcmp(err->problem, "badNonce") == 0) {
         return ACME_READ_REPEAT;
     }
-    notice_gone_url(session, reply);
+    notice_gone_url(session, reply, err);
     return ACME_READ_FAILED;
 }

@@ -43,6 +43,12 @@ enum acme_session_need acme_session_next(const struct acme_session *session,
 bool acme_session_reply(struct acme_session *session, int64_t now_ms,
     const struct acme_reply *reply, struct acme_error *err);
 
+/*
+ * An order begins: a directory that is older than a day is read again first,
+ * because what a CA can do changes.
+ */
+void acme_session_refresh(struct acme_session *session, int64_t now_ms);
+
 /* SAY_DIRECTORY or SAVE_ACCOUNT is done. */
 void acme_session_done(struct acme_session *session);
 
@@ -69,6 +75,22 @@ bool acme_session_allows(const struct acme_session *session, const char *url,
 /* The terms of service URL, or NULL. */
 const char *acme_session_terms(const struct acme_session *session);
 
+/* What not every CA offers, or NULL: RFC 9773, RFC 8555 7.3.5 and 7.6. */
+const char *acme_session_renewal_info_url(const struct acme_session *session);
+const char *acme_session_key_change_url(const struct acme_session *session);
+const char *acme_session_revoke_url(const struct acme_session *session);
+
+/* Does newAccount need a binding (7.3.4)? False before the directory. */
+bool acme_session_external_account_required(
+    const struct acme_session *session);
+
+/*
+ * The names of meta.profiles, separated by ", ", safe to log; "" when the CA
+ * has none. Names with other than visible characters, and those beyond the
+ * bounds, are left out.
+ */
+const char *acme_session_profiles(const struct acme_session *session);
+
 /*
  * Nonces: newest first, dropped when older than 5 minutes, at most 128 kept.
  * take: false when none is left (then HEAD new_nonce_url; its reply goes
@@ -83,9 +105,10 @@ bool acme_session_take_nonce(struct acme_session *session, int64_t now_ms,
  *   ACME_READ_REPEAT  badNonce: sign and send the same request again with
  *                     the nonce just kept (callers stop after 20)
  *   ACME_READ_FAILED  err is filled
- * A 404 for one of the directory's own URLs makes the session read the
- * directory again: acme_session_next() then is GET_DIRECTORY, later
- * SAY_DIRECTORY. Strings borrowed from the session end with that reply.
+ * A 404 or the problem "malformed" from one of the directory's own URLs makes
+ * the session read the directory again: acme_session_next() then is
+ * GET_DIRECTORY, later SAY_DIRECTORY. Strings borrowed from the session end
+ * with that reply.
  */
 enum acme_read { ACME_READ_OK = 1, ACME_READ_REPEAT, ACME_READ_FAILED };
 

@@ -304,6 +304,142 @@ a_directory_url_that_is_gone_makes_it_read_again(void **state)
     acme_session_free(session);
 }
 
+/* A host that serves something else by now answers with a problem. */
+static void
+a_directory_url_that_is_malformed_makes_it_read_again(void **state)
+{
+    struct acme_session *session = with_directory(CA "/acct/1");
+    struct acme_reply reply = make_reply(400,
+        "{\"type\":\"urn:ietf:params:acme:error:malformed\"}");
+    struct acme_error err;
+
+    (void) state;
+    acme_session_done(session);
+    reply.url = CA "/order/of/mine";
+    assert_int_equal(acme_session_read(session, NOW, &reply, &err),
+        ACME_READ_FAILED);
+    expect(session, ACME_SESSION_READY, CA "/acct/1");
+    reply.url = CA ":8443/order";
+    assert_int_equal(acme_session_read(session, NOW, &reply, &err),
+        ACME_READ_FAILED);
+    expect(session, ACME_SESSION_GET_DIRECTORY, CA "/dir");
+    acme_session_free(session);
+}
+
+static void
+a_directory_is_read_again_after_a_day(void **state)
+{
+    struct acme_session *session = acme_session_new(CA "/dir", CA "/acct/1");
+    struct acme_reply reply = make_reply(200, directory_json);
+    struct acme_error err;
+
+    (void) state;
+    acme_session_refresh(session, NOW);
+    assert_true(give(session, reply, &err));
+    acme_session_done(session);
+    acme_session_refresh(session, NOW + 24 * 60 * MINUTE);
+    expect(session, ACME_SESSION_READY, CA "/acct/1");
+    acme_session_refresh(session, NOW + 24 * 60 * MINUTE + 1);
+    expect(session, ACME_SESSION_GET_DIRECTORY, CA "/dir");
+    assert_true(acme_session_reply(session, NOW + 24 * 60 * MINUTE + 1,
+        &reply, &err));
+    acme_session_done(session);
+    acme_session_refresh(session, NOW + 25 * 60 * MINUTE);
+    expect(session, ACME_SESSION_READY, CA "/acct/1");
+    acme_session_free(session);
+}
+
+/* ---- what a CA can do */
+
+#define NEEDED "\"newNonce\":\"" CA "/n\",\"newAccount\":\"" CA "/a\"," \
+    "\"newOrder\":\"" CA "/o\""
+
+static struct acme_session *
+with_body(const char *body)
+{
+    struct acme_session *session = acme_session_new(CA "/dir", NULL);
+    struct acme_error err;
+
+    assert_true(give(session, make_reply(200, body), &err));
+    return session;
+}
+
+static void
+the_directory_tells_what_the_ca_can_do(void **state)
+{
+    struct acme_session *session = with_body("{" NEEDED ",\"renewalInfo\":\""
+        CA "/ari\",\"keyChange\":\"" CA "/key\",\"revokeCert\":\"" CA
+        "/revoke\",\"meta\":{\"externalAccountRequired\":true,"
+        "\"profiles\":{\"classic\":\"x\",\"short-lived\":\"y\"}}}");
+
+    (void) state;
+    assert_string_equal(acme_session_renewal_info_url(session), CA "/ari");
+    assert_string_equal(acme_session_key_change_url(session), CA "/key");
+    assert_string_equal(acme_session_revoke_url(session), CA "/revoke");
+    assert_true(acme_session_external_account_required(session));
+    assert_string_equal(acme_session_profiles(session),
+        "classic, short-lived");
+    acme_session_free(session);
+}
+
+static void
+a_directory_may_offer_nothing_beyond_the_needed(void **state)
+{
+    static const char *const bodies[] = {
+        "{" NEEDED "}",
+        "{" NEEDED ",\"renewalInfo\":\"http://ca.test/\",\"keyChange\":7,"
+            "\"revokeCert\":null,\"meta\":[]}",
+        "{" NEEDED ",\"meta\":{\"externalAccountRequired\":\"true\","
+            "\"profiles\":[\"classic\"]}}",
+    };
+
+    (void) state;
+    for (size_t i = 0; i < sizeof(bodies) / sizeof(bodies[0]); i++) {
+        struct acme_session *session = with_body(bodies[i]);
+
+        assert_null(acme_session_renewal_info_url(session));
+        assert_null(acme_session_key_change_url(session));
+        assert_null(acme_session_revoke_url(session));
+        assert_false(acme_session_external_account_required(session));
+        assert_string_equal(acme_session_profiles(session), "");
+        acme_session_free(session);
+    }
+}
+
+static void
+odd_profile_names_are_left_out(void **state)
+{
+    struct acme_session *session = with_body("{" NEEDED ",\"meta\":{"
+        "\"profiles\":{\"\":1,\"a b\":1,\"a,b\":1,\"a\\u001bb\":1,"
+        "\"\\u00e9\":1,\"0123456789012345678901234567890123456789"
+        "0123456789012345678901234\":1,\"a\\\"b\":1,\"good\":null}}}");
+
+    (void) state;
+    assert_string_equal(acme_session_profiles(session), "good");
+    acme_session_free(session);
+}
+
+static void
+very_many_profiles_are_kept_within_bounds(void **state)
+{
+    struct acme_buffer body = ACME_BUFFER(ACME_BODY_MAX);
+    struct acme_session *session;
+
+    (void) state;
+    assert_true(acme_buffer_add_text(&body,
+        "{" NEEDED ",\"meta\":{\"profiles\":{\"p\":1"));
+    for (int i = 0; i < 10000; i++) {
+        assert_true(acme_buffer_printf(&body, ",\"profile-%d\":1", i));
+    }
+    assert_true(acme_buffer_add_text(&body, "}}}"));
+    session = with_body(acme_buffer_text(&body));
+    assert_memory_equal(acme_session_profiles(session), "p, profile-0, ",
+        14);
+    assert_in_range(strlen(acme_session_profiles(session)), 900, 1024);
+    acme_session_free(session);
+    acme_buffer_free(&body);
+}
+
 /* ---- account */
 
 static const struct {
@@ -546,6 +682,13 @@ main(void)
         cmocka_unit_test(a_directory_that_fails_is_asked_for_again),
         cmocka_unit_test(what_is_no_directory_has_a_hint),
         cmocka_unit_test(a_directory_url_that_is_gone_makes_it_read_again),
+        cmocka_unit_test(
+            a_directory_url_that_is_malformed_makes_it_read_again),
+        cmocka_unit_test(a_directory_is_read_again_after_a_day),
+        cmocka_unit_test(the_directory_tells_what_the_ca_can_do),
+        cmocka_unit_test(a_directory_may_offer_nothing_beyond_the_needed),
+        cmocka_unit_test(odd_profile_names_are_left_out),
+        cmocka_unit_test(very_many_profiles_are_kept_within_bounds),
         cmocka_unit_test(replies_to_new_account),
         cmocka_unit_test(
             a_forgotten_account_is_registered_again_once_an_hour),
