@@ -57,8 +57,12 @@ $server->configure(acme => 'acme_accept_terms on; acme_ca zerossl;',
     global => '');
 my ($status, $said) = $server->check;
 isnt($status, 0, 'zerossl without acme_eab: refused');
-like($said, qr/acme_ca zerossl demands an external account binding: add "acme_eab zerossl KID FILE;?" .*ZeroSSL shows it under/,
-    'with the line to add, and where to get what it wants');
+like($said, qr/acme_ca zerossl demands an external account binding: add "acme_contact MAIL;?" .*or "acme_eab zerossl KID FILE;?" .*ZeroSSL shows it under/,
+    'with the lines to add, and where to get what it wants');
+$server->configure(acme => 'acme_accept_terms on; acme_ca zerossl; '
+    . 'acme_contact admin@example.test;', global => '');
+($status, $said) = $server->check;
+is($status, 0, 'with a mail address it gives one out') or diag($said);
 
 # ---- each form
 
