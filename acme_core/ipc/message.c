@@ -50,7 +50,7 @@ struct message_rule {
 static const struct message_rule rules[] = {
     /* type                         name            sender  fd     texts */
     [ACME_MESSAGE_CA]           = { "CA",           KEEPER, true,
-                                    { URL, URL, WORDS, 0 } },
+                                    { URL, URL, WORDS, 0, NAME, URL } },
     [ACME_MESSAGE_ORDER]        = { "ORDER",        KEEPER, false,
                                     { NAMES, URL, 0, 0 } },
     [ACME_MESSAGE_CANCEL]       = { "CANCEL",       KEEPER, false, { 0 } },
@@ -58,11 +58,18 @@ static const struct message_rule rules[] = {
                                     { SIGNED_BODY, 0, 0, 0 } },
     [ACME_MESSAGE_DONE]         = { "DONE",         KEEPER, false, { 0 } },
     [ACME_MESSAGE_REFUSED]      = { "REFUSED",      KEEPER, false,
-                                    { WORDS, 0, 0, 0 } },
+                                    { WORDS, NAME, 0, 0 } },
+    [ACME_MESSAGE_TASK]         = { "TASK",         KEEPER, false, { 0 } },
     [ACME_MESSAGE_DIRECTORY]    = { "DIRECTORY",    AGENT,  false,
-                                    { URL, URLS, URL, URL } },
+                                    { URL, URLS, URL, URL, URL, URL } },
     [ACME_MESSAGE_SAVE_ACCOUNT] = { "SAVE_ACCOUNT", AGENT,  false,
                                     { URL, 0, 0, 0 } },
+    [ACME_MESSAGE_KEY]          = { "KEY",          AGENT,  false,
+                                    { URL, 0, 0, 0 } },
+    [ACME_MESSAGE_BINDING]      = { "BINDING",      AGENT,  false,
+                                    { NAME, NAME, 0, 0 } },
+    [ACME_MESSAGE_UPDATED]      = { "UPDATED",      AGENT,  false,
+                                    { WORDS, 0, 0, 0 } },
     [ACME_MESSAGE_SIGN]         = { "SIGN",         AGENT,  false,
                                     { URL, NONCE, 0, 0 } },
     [ACME_MESSAGE_SAVE_ORDER]   = { "SAVE_ORDER",   AGENT,  false,
@@ -71,6 +78,7 @@ static const struct message_rule rules[] = {
                                     { NAME, TOKEN, URL, 0 } },
     [ACME_MESSAGE_CHAIN]        = { "CHAIN",        AGENT,  false,
                                     { CHAIN_PEM, 0, 0, 0 } },
+    [ACME_MESSAGE_TASK_DONE]    = { "TASK_DONE",    AGENT,  false, { 0 } },
     [ACME_MESSAGE_FAILED]       = { "FAILED",       AGENT,  false,
                                     { NAME, NAME, WORDS, NAME } },
     [ACME_MESSAGE_LOG]          = { "LOG",          AGENT,  false,
@@ -83,7 +91,7 @@ static const struct message_rule rules[] = {
 _Static_assert(sizeof(struct wire_header) + CHAIN_PEM <= ACME_MESSAGE_MAX
     && sizeof(struct wire_header) + SIGNED_BODY <= ACME_MESSAGE_MAX
     && sizeof(struct wire_header) + NAMES + URL <= ACME_MESSAGE_MAX
-    && sizeof(struct wire_header) + URLS + 3 * URL <= ACME_MESSAGE_MAX,
+    && sizeof(struct wire_header) + URLS + 5 * URL <= ACME_MESSAGE_MAX,
     "every message that the table allows is a datagram");
 
 /* NULL for a type that is none of ours. */

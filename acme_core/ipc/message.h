@@ -19,26 +19,40 @@ enum { ACME_MESSAGE_TEXTS = 6, ACME_MESSAGE_MAX = 64 * 1024 };
  * `id` is the session's or the job's, given by the keeper. Texts in order:
  *
  * keeper to agent
- *   CA         session: directory URL, account URL or "", User-Agent;
+ *   CA         session: directory URL, account URL or "", User-Agent; 5th
+ *              and 6th: the mail address to get a binding for and the URL
+ *              that gives it out, or ""; number = acme_account_hint, or'ed;
  *              fd = the file of the trusted roots (PEM) or none
  *   ORDER      job: names (one a line), order URL to resume or "";
  *              number = session
  *   CANCEL     job
  *   SIGNED     job or session: request body
  *   DONE       job or session: what was asked is done (SAVE_ORDER, PUBLISH,
- *              SAVE_ACCOUNT, DIRECTORY); number = 1 after PUBLISH: the CA was
- *              told of this challenge before
- *   REFUSED    job or session: why the request was not served; ends the job
+ *              SAVE_ACCOUNT, DIRECTORY ...); number = 1 after PUBLISH: the CA
+ *              was told of this challenge before, after SAVE_ACCOUNT: it is
+ *              to be told the contacts
+ *   REFUSED    job or session: why the request was not served, problem type
+ *              or ""; number = verdict; ends the job
+ *   TASK       job that is one request: number = session, status = enum
+ *              acme_kind (KEY_CHANGE or REVOKE)
  *
  * agent to keeper
  *   DIRECTORY     session: final directory URL, all its URLs (one a line),
- *                 newAccount URL, newOrder URL          -> DONE
- *   SAVE_ACCOUNT  session: account URL                  -> DONE
+ *                 newAccount URL, newOrder URL, keyChange and revokeCert URL
+ *                 or ""; number = 1: newAccount needs a binding  -> DONE
+ *   SAVE_ACCOUNT  session: account URL; number = 1: it was made now
+ *                                                       -> DONE
+ *   KEY           session: account URL; number = 1: the new key is the
+ *                 account's; 0: the CA does not know it -> DONE
+ *   BINDING       session: key identifier, HMAC key     -> DONE
+ *   UPDATED       session: why the CA refused the contacts, or ""
+ *                                                       -> DONE
  *   SIGN          job or session: url, nonce; number = enum acme_kind
  *                                                       -> SIGNED
  *   SAVE_ORDER    job: order URL                        -> DONE
  *   PUBLISH       job: name, token, challenge URL       -> DONE
  *   CHAIN         job: PEM chain; ends the job
+ *   TASK_DONE     job that is one request: the CA has done it; ends the job
  *   FAILED        job: problem type, name, text, step; number = verdict,
  *                 status = HTTP status, at = retry_at; ends the job
  *   LOG           session or job: text; number = enum acme_log_level
@@ -50,12 +64,17 @@ enum acme_message_type {
     ACME_MESSAGE_SIGNED,
     ACME_MESSAGE_DONE,
     ACME_MESSAGE_REFUSED,
+    ACME_MESSAGE_TASK,
     ACME_MESSAGE_DIRECTORY = 32,
     ACME_MESSAGE_SAVE_ACCOUNT,
+    ACME_MESSAGE_KEY,
+    ACME_MESSAGE_BINDING,
+    ACME_MESSAGE_UPDATED,
     ACME_MESSAGE_SIGN,
     ACME_MESSAGE_SAVE_ORDER,
     ACME_MESSAGE_PUBLISH,
     ACME_MESSAGE_CHAIN,
+    ACME_MESSAGE_TASK_DONE,
     ACME_MESSAGE_FAILED,
     ACME_MESSAGE_LOG
 };

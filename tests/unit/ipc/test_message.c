@@ -83,23 +83,29 @@ static const struct {
     enum acme_message_end receiver;
     size_t max[ACME_MESSAGE_TEXTS];
 } types[] = {
-    { "CA", ACME_MESSAGE_CA, ACME_END_AGENT, { 2048, 2048, 1024, 0 } },
+    { "CA", ACME_MESSAGE_CA, ACME_END_AGENT, { 2048, 2048, 1024, 0, 256, 2048 } },
     { "ORDER", ACME_MESSAGE_ORDER, ACME_END_AGENT,
         { 40 * 1024, 2048, 0, 0 } },
     { "CANCEL", ACME_MESSAGE_CANCEL, ACME_END_AGENT, { 0 } },
     { "SIGNED", ACME_MESSAGE_SIGNED, ACME_END_AGENT, { 60 * 1024, 0, 0, 0 } },
     { "DONE", ACME_MESSAGE_DONE, ACME_END_AGENT, { 0 } },
-    { "REFUSED", ACME_MESSAGE_REFUSED, ACME_END_AGENT, { 1024, 0, 0, 0 } },
+    { "REFUSED", ACME_MESSAGE_REFUSED, ACME_END_AGENT,
+        { 1024, 256, 0, 0 } },
+    { "TASK", ACME_MESSAGE_TASK, ACME_END_AGENT, { 0 } },
     { "DIRECTORY", ACME_MESSAGE_DIRECTORY, ACME_END_KEEPER,
-        { 2048, 16 * 1024, 2048, 2048 } },
+        { 2048, 16 * 1024, 2048, 2048, 2048, 2048 } },
     { "SAVE_ACCOUNT", ACME_MESSAGE_SAVE_ACCOUNT, ACME_END_KEEPER,
         { 2048, 0, 0, 0 } },
+    { "KEY", ACME_MESSAGE_KEY, ACME_END_KEEPER, { 2048 } },
+    { "BINDING", ACME_MESSAGE_BINDING, ACME_END_KEEPER, { 256, 256 } },
+    { "UPDATED", ACME_MESSAGE_UPDATED, ACME_END_KEEPER, { 1024 } },
     { "SIGN", ACME_MESSAGE_SIGN, ACME_END_KEEPER, { 2048, 256, 0, 0 } },
     { "SAVE_ORDER", ACME_MESSAGE_SAVE_ORDER, ACME_END_KEEPER,
         { 2048, 0, 0, 0 } },
     { "PUBLISH", ACME_MESSAGE_PUBLISH, ACME_END_KEEPER,
         { 256, 128, 2048, 0 } },
     { "CHAIN", ACME_MESSAGE_CHAIN, ACME_END_KEEPER, { 60 * 1024, 0, 0, 0 } },
+    { "TASK_DONE", ACME_MESSAGE_TASK_DONE, ACME_END_KEEPER, { 0 } },
     { "FAILED", ACME_MESSAGE_FAILED, ACME_END_KEEPER,
         { 256, 256, 1024, 256 } },
     { "LOG", ACME_MESSAGE_LOG, ACME_END_KEEPER, { 1024, 0, 0, 0 } },
@@ -186,7 +192,7 @@ a_text_one_byte_too_long_is_neither_written_nor_read(void **state)
 static void
 unknown_types_are_refused(void **state)
 {
-    static const uint16_t unknown[] = { 0, 7, 31, 40, 1000, 65535 };
+    static const uint16_t unknown[] = { 0, 8, 31, 44, 1000, 65535 };
     struct acme_buffer wire = BUFFER;
     struct acme_message got;
     struct acme_error err;
