@@ -25,6 +25,7 @@
 #include "keeper/pending.h"
 #include "keeper/state.h"
 #include "keeper/supervised.h"
+#include "keeper/task.h"
 
 enum {
     STORE_RETRY_MS = 500,       /* another keeper has the lock */
@@ -245,11 +246,33 @@ prepare(struct keeper *keeper, struct acme_error *err)
     return true;
 }
 
-static void
-encourage_all(struct keeper *keeper)
+static bool
+has_work_at(const struct keeper *keeper, const struct account *account)
 {
+    for (size_t i = 0; i < keeper->active_count; i++) {
+        if (keeper->active[i]->account == account) {
+            return true;
+        }
+    }
+    return keeper->task.kind != 0 && keeper->task.account == account;
+}
+
+/*
+ * What failed may be tried early after a reload; after a start, which may be
+ * an accident, only what an operator may have mended meanwhile.
+ */
+static void
+encourage_all(struct keeper *keeper, bool only_misconfigured)
+{
+    for (size_t i = 0; i < keeper->settings->ca_count; i++) {
+        if (!has_work_at(keeper, &keeper->accounts[i])) {
+            account_look_again(&keeper->accounts[i], keeper->store);
+        }
+    }
     for (size_t i = 0; i < keeper->settings->cert_count; i++) {
-        attempt_encourage(&keeper->jobs[i], keeper);
+        if (!only_misconfigured || keeper->jobs[i].plan.misconfigured) {
+            attempt_encourage(&keeper->jobs[i], keeper);
+        }
     }
 }
 
@@ -267,14 +290,19 @@ release(struct keeper *keeper)
     free(keeper->jobs);
     free(keeper->accounts);
     acme_channel_free(keeper->agent);
-    if (keeper->control_fd >= 0) {
-        close(keeper->control_fd);
-    }
+    task_forget(keeper);
+    control_close(keeper);
     acme_page_unmap(keeper->page);
     acme_store_close(keeper->store);
 }
 
 /* ---- children */
+
+static bool
+has_work(const struct keeper *keeper)
+{
+    return keeper->active_count > 0 || keeper->task.kind != 0;
+}
 
 /*
  * An agent is there as long as there is work for it; one that died gets a
@@ -286,7 +314,7 @@ want_agent(struct keeper *keeper)
     struct acme_error err;
 
     if (keeper->agent != NULL || keeper->agent_asked
-        || keeper->active_count == 0 || keeper->now < keeper->agent_start_at) {
+        || !has_work(keeper) || keeper->now < keeper->agent_start_at) {
         return;
     }
     if (acme_supervised_ask(keeper->supervisor_fd, ACME_ASK_AGENT,
@@ -327,6 +355,7 @@ agent_lost(struct keeper *keeper, const struct acme_error *err)
     for (size_t i = keeper->active_count; i-- > 0;) {
         attempt_agent_lost(keeper->active[i], keeper);
     }
+    task_agent_lost(keeper, err);
 }
 
 /* When the agent is to go: without work, or silent over it. */
@@ -338,7 +367,7 @@ agent_end_at(const struct keeper *keeper)
     if (keeper->agent == NULL) {
         return INT64_MAX;
     }
-    if (keeper->active_count == 0) {
+    if (!has_work(keeper)) {
         patience = AGENT_IDLE_S;
     }
     return keeper->agent_heard_at + patience;
@@ -356,7 +385,7 @@ mind_agent(struct keeper *keeper)
     if (keeper->now < agent_end_at(keeper)) {
         return;
     }
-    if (keeper->active_count == 0) {
+    if (!has_work(keeper)) {
         drop_agent(keeper);
         return;
     }
@@ -408,7 +437,7 @@ take_reload(struct keeper *keeper)
 {
     keeper->loaded_ms = keeper->now * 1000;
     if (deploy_reloaded(keeper)) {
-        encourage_all(keeper);
+        encourage_all(keeper, false);
     }
 }
 
@@ -521,7 +550,7 @@ time_to_sleep(const struct keeper *keeper)
         }
     }
     if (keeper->agent == NULL && !keeper->agent_asked
-        && keeper->active_count > 0 && keeper->agent_start_at < wake_at) {
+        && has_work(keeper) && keeper->agent_start_at < wake_at) {
         wake_at = keeper->agent_start_at;
     }
     wake_at = end_at < wake_at ? end_at : wake_at;
@@ -538,6 +567,7 @@ work(struct keeper *keeper)
     mind_agent(keeper);
     want_agent(keeper);
     hand_over_ready_jobs(keeper);
+    task_hand_over(keeper);
     deploy_run(keeper);
 }
 
@@ -570,7 +600,8 @@ has_store(const struct keeper *keeper)
 static void
 loop(struct keeper *keeper)
 {
-    enum { SUPERVISOR, AGENT, CONTROL, CHECK, KEYGENS };
+    enum { SUPERVISOR, AGENT, CONTROL, CHECK, CLIENTS,
+        KEYGENS = CLIENTS + CONTROL_CLIENTS };
 
     for (;;) {
         struct pollfd fds[KEYGENS + ORDERS_MAX];
@@ -589,6 +620,10 @@ loop(struct keeper *keeper)
         }
         fds[CONTROL] = (struct pollfd) { keeper->control_fd, POLLIN, 0 };
         fds[CHECK] = (struct pollfd) { keeper->deploy.check_fd, POLLIN, 0 };
+        for (size_t i = 0; i < CONTROL_CLIENTS; i++) {
+            fds[CLIENTS + i] = (struct pollfd) { keeper->clients[i].fd,
+                POLLIN, 0 };
+        }
         for (size_t i = 0; i < keeper->active_count; i++) {
             fds[count++] = (struct pollfd) { keeper->active[i]->keygen_fd,
                 POLLIN, 0 };
@@ -604,8 +639,13 @@ loop(struct keeper *keeper)
         if (fds[AGENT].revents != 0 && keeper->agent != NULL) {
             serve_agent(keeper);
         }
+        for (size_t i = 0; i < CONTROL_CLIENTS; i++) {
+            if (fds[CLIENTS + i].revents != 0) {
+                control_take(keeper, &keeper->clients[i]);
+            }
+        }
         if (fds[CONTROL].revents != 0) {
-            control_serve(keeper->control_fd, keeper->page_fd);
+            control_serve(keeper);
         }
         if (fds[CHECK].revents != 0 && keeper->deploy.check_fd >= 0) {
             deploy_take_check(keeper);
@@ -626,13 +666,12 @@ acme_keeper_run(struct acme_settings *settings,
     struct acme_error err;
     int status = 0;
 
+    control_init(&keeper);
     signal(SIGPIPE, SIG_IGN);
     umask(077);
     if (take_store(&keeper)) {
         if (prepare(&keeper, &err)) {
-            if (keeper.reloaded) {
-                encourage_all(&keeper);
-            }
+            encourage_all(&keeper, !keeper.reloaded);
             loop(&keeper);
         } else {
             acme_log_always(&keeper.log, ACME_LOG_ALERT, "%s", err.text);

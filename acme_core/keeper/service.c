@@ -111,6 +111,9 @@ service_is_current(struct job *job, struct keeper *keeper)
         job->not_before = leaf.not_before;
         job->not_after = leaf.not_after;
         job->fits = fits(job, acme_buffer_bytes(&key), &leaf, &err);
+        if (job->fits && strcmp(leaf.serial, job->plan.revoked) == 0) {
+            job->fits = acme_fail(&err, ACME_MISCONFIG, "it is revoked");
+        }
         if (!is_from_ca(path, job->account->ca->url, &job->obtained_at)
             && job->fits) {
             job->fits = acme_fail(&err, ACME_MISCONFIG, "acme_ca is now %s",
@@ -125,6 +128,32 @@ service_is_current(struct job *job, struct keeper *keeper)
     acme_buffer_wipe(&key);
     acme_buffer_free(&chain);
     return job->fits && keeper->now < service_renew_at(job, keeper);
+}
+
+bool
+service_revocable(const struct job *job, const struct keeper *keeper,
+    struct acme_buffer *der, char serial[64], struct acme_error *err)
+{
+    struct acme_buffer chain = ACME_BUFFER(ACME_STORE_FILE_MAX);
+    struct acme_buffer key = ACME_BUFFER(ACME_STORE_FILE_MAX);
+    struct acme_leaf leaf = { 0 };
+    char path[PATH_MAX];
+    int64_t ignored;
+    bool ok;
+
+    ok = acme_store_live_read(keeper->settings->state_path,
+            job->cert->folder, path, sizeof(path), &chain, &key, err)
+        && acme_leaf_read(acme_buffer_bytes(&chain), &leaf, err)
+        && acme_leaf_der(acme_buffer_bytes(&chain), der, err)
+        && (is_from_ca(path, job->account->ca->url, &ignored)
+            || acme_fail(err, ACME_MISCONFIG, "the certificate is of another "
+                "CA than %s, which acme_ca names now",
+                job->account->ca->name));
+    memcpy(serial, leaf.serial, sizeof(leaf.serial));
+    acme_leaf_free(&leaf);
+    acme_buffer_wipe(&key);
+    acme_buffer_free(&chain);
+    return ok;
 }
 
 int64_t
