@@ -207,9 +207,10 @@ task_begin(struct keeper *keeper, const char *line, int client_fd)
     }
     task.id = keeper->next_job_id++;
     keeper->task = task;
-    acme_log_always(&task.account->log, ACME_LOG_NOTICE, "%s%s asked for by "
-        "the operator", acme_kind_name(task.kind), task.job != NULL
-        ? " of a certificate" : "");
+    acme_log_always(&task.account->log, ACME_LOG_NOTICE,
+        "the operator asks for %s%s%s", acme_kind_name(task.kind),
+        task.job != NULL ? " of the certificate " : "",
+        task.job != NULL ? task.job->cert->folder : "");
 }
 
 /* ---- the agent's part */
