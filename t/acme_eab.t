@@ -72,6 +72,8 @@ my @forms = (
     [ 'base64 in short lines', encode_base64($raw) =~ s/(.{20})/$1\r\n/gr ],
     [ 'with another one before, and HS256 named', $secret,
         "acme_eab https://other.test/dir x $file;", ' HS256' ],
+    [ 'HS384', $secret, '', ' HS384' ],
+    [ 'HS512', $secret, '', ' HS512' ],
 );
 my $issued = 0;
 for my $form (@forms) {
