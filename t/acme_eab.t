@@ -73,17 +73,18 @@ my @forms = (
     [ 'with another one before, and HS256 named', $secret,
         "acme_eab https://other.test/dir x $file;", ' HS256' ],
     [ 'HS384', $secret, '', ' HS384' ],
-    [ 'HS512', $secret, '', ' HS512' ],
+    [ 'HS512', encode_base64(join '', map { chr } 100 .. 163), '', ' HS512',
+        'kid-long' ],
 );
 my $issued = 0;
 for my $form (@forms) {
-    my ($what, $text, $more, $algorithm) = @$form;
+    my ($what, $text, $more, $algorithm, $kid) = @$form;
 
     spew($file, $text);
     chmod 0600, $file;
     $server->configure(acme => undef, state => 'state' . ++$issued,
-        global => ($more || '') . "acme_eab %CA% kid-1 %TMP%/eab.key"
-            . ($algorithm || '') . ';');
+        global => ($more || '') . "acme_eab %CA% " . ($kid || 'kid-1')
+            . " %TMP%/eab.key" . ($algorithm || '') . ';');
     $server->start;
     ok($server->issued('example.test'), "$what: issued");
     $server->stop_all;
