@@ -32,4 +32,17 @@ unlike($ca->log, qr/sign-me-up/, 'newAccount is not sent');
 is($ca->accounts, 0, 'no account');
 is($ca->orders, 0, 'and no order');
 
+# ---- mended, and started again: nobody waits for tomorrow
+
+my $file = $t->path('eab.key');
+spew($file, 'zWNDZM6eQGHWpSRTPal5eIUYFTu7EajVIoguysqZ9wG44nMEtx3MUAsUDkMTQ12W');
+chmod 0600, $file;
+ok($server->plan('a.test')->{misconfigured},
+    'only the operator can mend it');
+$server->stop_all;
+$server->configure(global => "acme_eab %CA% kid-1 $file;");
+$server->start;
+ok(wait_for(sub { $server->lives == 2 }), 'with the binding both are issued');
+$ca->judge(2);
+
 $t->done;
