@@ -87,26 +87,29 @@ is_idle(const struct keeper *keeper, const struct account *account,
     return true;
 }
 
+/* One is never registered for a task. */
+static bool
+has_account(struct account *account, struct acme_store *store,
+    struct acme_error *err)
+{
+    if (!account_load(account, store, err)) {
+        return false;
+    }
+    return account->url != NULL || account->used
+        || acme_fail(err, ACME_MISCONFIG, "there is no account at %s yet",
+            account->ca->name);
+}
+
 static bool
 prepare_rollover(struct keeper *keeper, struct task *task, char *const *words,
     size_t count, struct acme_error *err)
 {
-    struct account *account;
-
     if (count != 2) {
         return acme_fail(err, ACME_MISCONFIG, "the form is: rollover CA");
     }
-    account = find_account(keeper, words[1], err);
-    if (account == NULL || !is_idle(keeper, account, err)
-        || !account_load(account, keeper->store, err)) {
-        return false;
-    }
-    if (account->url == NULL && !account->used) {
-        return acme_fail(err, ACME_MISCONFIG, "there is no account at %s yet",
-            account->ca->name);
-    }
-    task->account = account;
-    return true;
+    task->account = find_account(keeper, words[1], err);
+    return task->account != NULL && is_idle(keeper, task->account, err)
+        && has_account(task->account, keeper->store, err);
 }
 
 /* RFC 5280 5.3.1, those that a subscriber may give. */
@@ -154,7 +157,7 @@ prepare_revocation(struct keeper *keeper, struct task *task,
     }
     task->account = task->job->account;
     task->certificate.limit = CERTIFICATE_MAX;
-    return account_load(task->account, keeper->store, err)
+    return has_account(task->account, keeper->store, err)
         && service_revocable(task->job, keeper, &task->certificate,
             task->serial, err);
 }

@@ -243,13 +243,16 @@ no_key_is_changed_while_an_order_is_under_way(void **state)
 }
 
 static void
-without_an_account_there_is_nothing_to_change(void **state)
+no_account_is_registered_for_a_task(void **state)
 {
     struct scene *scene = *state;
 
     free(scene->account.url);
     scene->account.url = NULL;
     ask(scene, "rollover ca.test");
+    assert_string_equal(answered(),
+        "error: there is no account at ca.test yet\n");
+    ask(scene, "revoke example.test");
     assert_string_equal(answered(),
         "error: there is no account at ca.test yet\n");
 }
@@ -420,7 +423,7 @@ main(void)
         TEST(a_failed_key_change_leaves_both_keys_in_doubt),
         TEST(a_change_that_was_not_signed_is_not_believed),
         TEST(no_key_is_changed_while_an_order_is_under_way),
-        TEST(without_an_account_there_is_nothing_to_change),
+        TEST(no_account_is_registered_for_a_task),
         TEST(a_revoked_certificate_is_due),
         TEST(one_that_is_revoked_already_is_due_too),
         TEST(a_refused_revocation_changes_nothing),
