@@ -29,7 +29,7 @@ LINK_ipc := base format ipc
 LINK_serve := base format crypto settings page store serve
 LINK_agent := base format crypto protocol ipc agent
 LINK_keeper := base format crypto settings plan page store protocol ipc keeper
-LINK_helper := base format crypto settings helper
+LINK_helper := base format crypto settings page store serve helper
 HELPER_FOLDERS := $(sort $(LINK_agent) $(LINK_keeper) serve helper)
 
 sources = $(wildcard acme_core/$(1)/*.c)

@@ -57,8 +57,12 @@ $server->configure(acme => 'acme_accept_terms on; acme_ca zerossl;',
     global => '');
 my ($status, $said) = $server->check;
 isnt($status, 0, 'zerossl without acme_eab: refused');
-like($said, qr/acme_ca zerossl demands an external account binding: add "acme_eab zerossl KID FILE;?" .*ZeroSSL shows it under/,
-    'with the line to add, and where to get what it wants');
+like($said, qr/acme_ca zerossl demands an external account binding: add "acme_contact MAIL;?" .*or "acme_eab zerossl KID FILE;?" .*ZeroSSL shows it under/,
+    'with the lines to add, and where to get what it wants');
+$server->configure(acme => 'acme_accept_terms on; acme_ca zerossl; '
+    . 'acme_contact admin@example.test;', global => '');
+($status, $said) = $server->check;
+is($status, 0, 'with a mail address it gives one out') or diag($said);
 
 # ---- each form
 
@@ -68,16 +72,19 @@ my @forms = (
     [ 'base64 in short lines', encode_base64($raw) =~ s/(.{20})/$1\r\n/gr ],
     [ 'with another one before, and HS256 named', $secret,
         "acme_eab https://other.test/dir x $file;", ' HS256' ],
+    [ 'HS384', $secret, '', ' HS384' ],
+    [ 'HS512', encode_base64(join '', map { chr } 100 .. 163), '', ' HS512',
+        'kid-long' ],
 );
 my $issued = 0;
 for my $form (@forms) {
-    my ($what, $text, $more, $algorithm) = @$form;
+    my ($what, $text, $more, $algorithm, $kid) = @$form;
 
     spew($file, $text);
     chmod 0600, $file;
     $server->configure(acme => undef, state => 'state' . ++$issued,
-        global => ($more || '') . "acme_eab %CA% kid-1 %TMP%/eab.key"
-            . ($algorithm || '') . ';');
+        global => ($more || '') . "acme_eab %CA% " . ($kid || 'kid-1')
+            . " %TMP%/eab.key" . ($algorithm || '') . ';');
     $server->start;
     ok($server->issued('example.test'), "$what: issued");
     $server->stop_all;

@@ -50,7 +50,7 @@ fail_nonce(struct agent *agent, struct ca *ca, const struct acme_error *why)
         struct job *job = agent->jobs[i];
 
         if (job->ca == ca && job->sender.state == AWAITING_NONCE) {
-            agent_job_fail(agent, job, acme_order_step(job->order), why);
+            agent_job_fail(agent, job, agent_job_step(job), why);
             return;
         }
     }
@@ -140,7 +140,7 @@ take_done(struct agent *agent, const struct acme_message *message)
     struct job *job = agent_job_find(agent, message->id);
 
     if (ca != NULL) {
-        ca_take_done(ca);
+        ca_take_done(ca, message->number != 0);
     } else if (job != NULL) {
         agent_job_take_done(job, message->number != 0);
     }
@@ -151,15 +151,14 @@ take_refused(struct agent *agent, const struct acme_message *message)
 {
     struct ca *ca = ca_find(agent, message->id);
     struct job *job = agent_job_find(agent, message->id);
-    enum acme_verdict verdict = (enum acme_verdict) message->number;
     struct acme_error why;
 
     if (ca != NULL) {
-        if (!ca_take_refused(ca, verdict, message->text[0], &why)) {
+        if (!ca_take_refused(ca, message, &why)) {
             fail_session(agent, ca, &why);
         }
     } else if (job != NULL) {
-        agent_job_take_refused(agent, job, verdict, message->text[0]);
+        agent_job_take_refused(agent, job, message);
     }
 }
 
@@ -169,6 +168,7 @@ static const struct {
 } words[] = {
     { ACME_MESSAGE_CA,      take_ca },
     { ACME_MESSAGE_ORDER,   agent_job_take_order },
+    { ACME_MESSAGE_TASK,    agent_job_take_task },
     { ACME_MESSAGE_CANCEL,  take_cancel },
     { ACME_MESSAGE_SIGNED,  take_signed },
     { ACME_MESSAGE_DONE,    take_done },

@@ -36,12 +36,15 @@ bool ca_pump(struct agent *agent, struct ca *ca, struct acme_error *err);
 bool ca_take_reply(struct agent *agent, struct ca *ca,
     const struct acme_reply *reply, struct acme_error *err);
 
-/* The keeper's answers to what ca_pump began; out of turn: ignored. */
+/*
+ * The keeper's answers to what ca_pump began; out of turn: ignored. `update`:
+ * the CA is to be told the contacts.
+ */
 bool ca_take_signed(struct agent *agent, struct ca *ca,
     struct acme_bytes body, struct acme_error *err);
-void ca_take_done(struct ca *ca);
-bool ca_take_refused(struct ca *ca, enum acme_verdict verdict,
-    struct acme_bytes why, struct acme_error *err);
+void ca_take_done(struct ca *ca, bool update);
+bool ca_take_refused(struct ca *ca, const struct acme_message *message,
+    struct acme_error *err);
 
 /* A newNonce reply; false when it brought none. */
 bool ca_take_nonce_reply(struct agent *agent, struct ca *ca,

@@ -51,6 +51,7 @@ struct acme_fetch {
     CURLM *multi;
     struct curl_slist *get_headers;
     struct curl_slist *post_headers;
+    struct curl_slist *form_headers;
     struct transfer *running;       /* RUNNING, in no order */
     struct transfer *finished;      /* FINISHED, oldest first */
     struct transfer **last;         /* where the next one is hung */
@@ -70,6 +71,10 @@ struct acme_fetch {
  */
 static const char *const post_lines[] = {
     "Content-Type: application/jose+json",
+    "Expect:",
+};
+static const char *const form_lines[] = {
+    "Content-Type: application/x-www-form-urlencoded",
     "Expect:",
 };
 static const char *const common_lines[] = {
@@ -113,7 +118,9 @@ prepare(struct acme_fetch *fetch)
     return open_multi(fetch)
         && add_lines(&fetch->get_headers, common_lines, 2)
         && add_lines(&fetch->post_headers, common_lines, 2)
-        && add_lines(&fetch->post_headers, post_lines, 2);
+        && add_lines(&fetch->post_headers, post_lines, 2)
+        && add_lines(&fetch->form_headers, common_lines, 2)
+        && add_lines(&fetch->form_headers, form_lines, 2);
 }
 
 struct acme_fetch *
@@ -176,6 +183,7 @@ acme_fetch_free(struct acme_fetch *fetch)
     curl_multi_cleanup(fetch->multi);
     curl_slist_free_all(fetch->get_headers);
     curl_slist_free_all(fetch->post_headers);
+    curl_slist_free_all(fetch->form_headers);
     free(fetch);
     curl_global_cleanup();
 }
@@ -347,12 +355,13 @@ set_request(struct acme_fetch *fetch, struct transfer *transfer,
     const struct acme_fetch_request *request)
 {
     bool post = request->method == ACME_FETCH_POST;
+    struct curl_slist *headers = !post ? fetch->get_headers
+        : request->form ? fetch->form_headers : fetch->post_headers;
 
     if (!SET(CURLOPT_URL, request->url)
         || !SET(CURLOPT_PATH_AS_IS, 1L)
         || !SET(CURLOPT_USERAGENT, request->user_agent)
-        || !SET(CURLOPT_HTTPHEADER,
-            post ? fetch->post_headers : fetch->get_headers)
+        || !SET(CURLOPT_HTTPHEADER, headers)
         || !SET(CURLOPT_FOLLOWLOCATION, request->follow && !post ? 1L : 0L)
         || !SET(CURLOPT_MAXREDIRS, (long) REDIRECTS_MAX)) {
         return false;

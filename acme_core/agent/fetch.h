@@ -25,6 +25,7 @@ struct acme_fetch_request {
     enum { ACME_FETCH_GET = 1, ACME_FETCH_HEAD, ACME_FETCH_POST } method;
     const char *url;           /* https only */
     struct acme_bytes body;    /* POST: application/jose+json; copied */
+    bool form;                 /* POST: x-www-form-urlencoded instead */
     struct acme_bytes trust;   /* PEM roots, borrowed until finished;
                                   empty = the system's */
     const char *user_agent;

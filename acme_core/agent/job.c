@@ -95,6 +95,9 @@ fill(struct agent *agent, struct job *job, const struct acme_message *message,
     if (job->ca == NULL) {
         return acme_fail(err, ACME_PEER_BROKE, "an order at an unknown CA");
     }
+    if (job->task != 0) {
+        return true;
+    }
     return read_names(job, message->text[0], err)
         && copy_text(message->text[1], &job->resume_url, err)
         && read_wish(job, message, err)
@@ -119,8 +122,10 @@ tell_failed(struct agent *agent, uint32_t id, const char *step,
     tell(agent, &message);
 }
 
-void
-agent_job_take_order(struct agent *agent, const struct acme_message *message)
+/* An order, or with a kind a task. */
+static void
+take(struct agent *agent, const struct acme_message *message,
+    enum acme_kind task)
 {
     struct job *job = NULL;
     struct acme_error why;
@@ -137,6 +142,7 @@ agent_job_take_order(struct agent *agent, const struct acme_message *message)
     }
     job->sender.id = message->id;
     job->sender.state = AWAITING_SESSION;
+    job->task = task;
     if (!fill(agent, job, message, &why)) {
         goto failed;
     }
@@ -146,7 +152,23 @@ agent_job_take_order(struct agent *agent, const struct acme_message *message)
 
 failed:
     agent_job_free(job);
-    tell_failed(agent, message->id, "order", ACME_CHALLENGE_NONE, &why);
+    tell_failed(agent, message->id, task != 0 ? acme_kind_name(task)
+        : "order", ACME_CHALLENGE_NONE, &why);
+}
+
+void
+agent_job_take_order(struct agent *agent, const struct acme_message *message)
+{
+    take(agent, message, 0);
+}
+
+void
+agent_job_take_task(struct agent *agent, const struct acme_message *message)
+{
+    if (message->status == ACME_KIND_KEY_CHANGE
+        || message->status == ACME_KIND_REVOKE) {
+        take(agent, message, (enum acme_kind) message->status);
+    }
 }
 
 /* ---- end */
@@ -176,11 +198,17 @@ agent_job_fail(struct agent *agent, struct job *job, const char *step,
     finish(agent, job);
 }
 
+const char *
+agent_job_step(const struct job *job)
+{
+    return job->task != 0 ? acme_kind_name(job->task)
+        : job->order != NULL ? acme_order_step(job->order) : "order";
+}
+
 static void
 fail_order(struct agent *agent, struct job *job, const struct acme_error *why)
 {
-    agent_job_fail(agent, job,
-        job->order != NULL ? acme_order_step(job->order) : "order", why);
+    agent_job_fail(agent, job, agent_job_step(job), why);
 }
 
 void
@@ -355,6 +383,33 @@ may_go_on(struct agent *agent, struct job *job)
     return job->sender.state == IDLE;
 }
 
+/* The one request that this job is. */
+static bool
+begin_task(struct agent *agent, struct job *job, struct acme_error *err)
+{
+    const struct acme_session *session = job->ca->session;
+    const char *url = job->task == ACME_KIND_KEY_CHANGE
+        ? acme_session_key_change_url(session)
+        : acme_session_revoke_url(session);
+
+    if (url == NULL) {
+        return acme_fail(err, ACME_MISCONFIG, "the CA's directory offers no "
+            "%s", acme_kind_name(job->task));
+    }
+    tell_log(agent, job->sender.id, ACME_LOG_INFO, "%s sent",
+        acme_kind_name(job->task));
+    sender_begin(&job->sender, job->task, url);
+    return true;
+}
+
+static void
+finish_task(struct agent *agent, struct job *job)
+{
+    tell_texts(agent, ACME_MESSAGE_TASK_DONE, job->sender.id,
+        (const char *const [3]) { NULL });
+    finish(agent, job);
+}
+
 void
 agent_job_pump(struct agent *agent, struct job *job)
 {
@@ -362,6 +417,12 @@ agent_job_pump(struct agent *agent, struct job *job)
     struct acme_error why;
 
     if (!may_go_on(agent, job)) {
+        return;
+    }
+    if (job->task != 0) {
+        if (!begin_task(agent, job, &why)) {
+            fail_order(agent, job, &why);
+        }
         return;
     }
     if (!begin_order(job, &why)
@@ -401,6 +462,10 @@ agent_job_take_reply(struct agent *agent, struct job *job,
 
     switch (sender_read(agent, job->ca, &job->sender, reply, &why)) {
     case ACME_READ_OK:
+        if (job->task != 0) {
+            finish_task(agent, job);
+            return;
+        }
         if (acme_order_reply(job->order, agent->now_ms, reply, &why)) {
             return;
         }
@@ -408,6 +473,9 @@ agent_job_take_reply(struct agent *agent, struct job *job,
     case ACME_READ_REPEAT:
         return;
     case ACME_READ_FAILED:
+        if (job->task != 0) {
+            break;
+        }
         if (account_was_lost(agent, job, &why)
             || acme_order_failed(job->order, &why)) {
             return;
@@ -442,18 +510,16 @@ agent_job_take_done(struct job *job, bool told)
 
 void
 agent_job_take_refused(struct agent *agent, struct job *job,
-    enum acme_verdict verdict, struct acme_bytes why)
+    const struct acme_message *message)
 {
     struct acme_error err;
-    char text[600];
 
     if (job->sender.state != SIGNING && job->sender.state != ASKING) {
         return;
     }
-    acme_fail(&err, verdict, "%s",
-        acme_log_sentence(text, sizeof(text), why));
+    refusal_read(message, &err);
     job->sender.state = IDLE;
-    if (!acme_order_failed(job->order, &err)) {
+    if (job->task != 0 || !acme_order_failed(job->order, &err)) {
         fail_order(agent, job, &err);
     }
 }

@@ -15,6 +15,16 @@ struct job *agent_job_find(const struct agent *agent, uint32_t id);
 void agent_job_take_order(struct agent *agent,
     const struct acme_message *message);
 
+/*
+ * Begin a job that is one request for the account (keyChange, revokeCert); it
+ * ends with TASK_DONE or FAILED.
+ */
+void agent_job_take_task(struct agent *agent,
+    const struct acme_message *message);
+
+/* What the job is at, in words. */
+const char *agent_job_step(const struct job *job);
+
 /* Do what the order needs next, if its time has come. */
 void agent_job_pump(struct agent *agent, struct job *job);
 
@@ -27,7 +37,7 @@ void agent_job_take_signed(struct agent *agent, struct job *job,
     struct acme_bytes body);
 void agent_job_take_done(struct job *job, bool told);
 void agent_job_take_refused(struct agent *agent, struct job *job,
-    enum acme_verdict verdict, struct acme_bytes why);
+    const struct acme_message *message);
 
 /* The end of a job: with FAILED to the keeper, or without a word. */
 void agent_job_fail(struct agent *agent, struct job *job, const char *step,

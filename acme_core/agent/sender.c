@@ -49,6 +49,18 @@ tell_log(struct agent *agent, uint32_t id, enum acme_log_level level,
     tell(agent, &message);
 }
 
+void
+refusal_read(const struct acme_message *message, struct acme_error *err)
+{
+    char text[600];
+
+    acme_fail(err, message->number >= ACME_RETRY
+        && message->number <= ACME_LOCAL ? (enum acme_verdict) message->number
+        : ACME_PEER_BROKE, "%s",
+        acme_log_sentence(text, sizeof(text), message->text[0]));
+    (void) acme_message_text(message, 1, err->problem, sizeof(err->problem));
+}
+
 /* ---- transfers */
 
 uint64_t
@@ -102,6 +114,21 @@ sender_post(struct agent *agent, struct ca *ca, struct sender *sender,
         .method = ACME_FETCH_POST,
         .url = sender->url,
         .body = body,
+    }, err);
+}
+
+bool
+sender_post_form(struct agent *agent, struct ca *ca, struct sender *sender,
+    const char *url, struct acme_bytes form, struct acme_error *err)
+{
+    sender->kind = 0;
+    sender->state = FETCHING;
+    return start(agent, ca, (struct acme_fetch_request) {
+        .tag = tag_of(FOR_SENDER, sender->id),
+        .method = ACME_FETCH_POST,
+        .url = url,
+        .body = form,
+        .form = true,
     }, err);
 }
 

@@ -21,6 +21,9 @@ void tell_texts(struct agent *agent, enum acme_message_type type, uint32_t id,
 void tell_log(struct agent *agent, uint32_t id, enum acme_log_level level,
     const char *fmt, ...) __attribute__((format(printf, 4, 5)));
 
+/* The keeper's REFUSED as an error: it knows best what is to be done. */
+void refusal_read(const struct acme_message *message, struct acme_error *err);
+
 /* What a transfer is for, in its tag. */
 enum purpose { FOR_SENDER = 1, FOR_NONCE };
 
@@ -34,9 +37,12 @@ void sender_begin(struct sender *sender, enum acme_kind kind,
 void sender_use_nonce(struct agent *agent, struct ca *ca,
     struct sender *sender);
 
-/* POST what the keeper signed / GET what needs no signature. */
+/* POST what the keeper signed / POST or GET what needs no signature. */
 bool sender_post(struct agent *agent, struct ca *ca, struct sender *sender,
     struct acme_bytes body, struct acme_error *err);
+bool sender_post_form(struct agent *agent, struct ca *ca,
+    struct sender *sender, const char *url, struct acme_bytes form,
+    struct acme_error *err);
 bool sender_get(struct agent *agent, struct ca *ca, struct sender *sender,
     const char *url, struct acme_error *err);
 

@@ -69,11 +69,12 @@ struct ca {
     unsigned accounts_lost;
 };
 
-/* One certificate being ordered. */
+/* One certificate being ordered, or one request of another kind. */
 struct job {
     struct sender sender;
     struct ca *ca;
     struct acme_order *order;     /* NULL until the session is ready */
+    enum acme_kind task;          /* the one request that it is; 0: an order */
     unsigned accounts_lost;       /* the CA's, when the order began */
     bool restarted;               /* because the CA had lost our account */
     char *names_text;             /* names point into it */

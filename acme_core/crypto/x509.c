@@ -313,6 +313,27 @@ read_leaf(X509 *cert, struct acme_leaf *leaf, struct acme_error *err)
 }
 
 bool
+acme_leaf_der(struct acme_bytes chain_pem, struct acme_buffer *der,
+    struct acme_error *err)
+{
+    STACK_OF(X509) *chain = read_chain(chain_pem, err);
+    unsigned char *bytes = NULL;
+    bool ok;
+    int len;
+
+    if (chain == NULL) {
+        return false;
+    }
+    len = i2d_X509(sk_X509_value(chain, 0), &bytes);
+    ok = len > 0 ? acme_buffer_add(der, bytes, (size_t) len)
+            || acme_fail_memory(err)
+        : acme_crypto_fail(err, "certificate");
+    OPENSSL_free(bytes);
+    free_chain(chain);
+    return ok;
+}
+
+bool
 acme_leaf_read(struct acme_bytes chain_pem, struct acme_leaf *leaf,
     struct acme_error *err)
 {

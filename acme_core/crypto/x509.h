@@ -44,6 +44,10 @@ bool acme_leaf_read(struct acme_bytes chain_pem, struct acme_leaf *leaf,
     struct acme_error *err);
 void acme_leaf_free(struct acme_leaf *leaf);
 
+/* Append the first certificate of the chain as DER. */
+bool acme_leaf_der(struct acme_bytes chain_pem, struct acme_buffer *der,
+    struct acme_error *err);
+
 /*
  * Is every name in the leaf? Case-insensitive; "*.example.test" in the leaf
  * covers a name with one label in its place. A leaf with more names than

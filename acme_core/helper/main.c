@@ -12,6 +12,7 @@
 
 #include "agent/agent.h"
 #include "base/log.h"
+#include "helper/ctl.h"
 #include "helper/helper.h"
 #include "helper/logfile.h"
 #include "helper/sandbox.h"
@@ -173,6 +174,9 @@ main(int argc, char **argv)
         if (argc >= 1 && strcmp(argv[0], roles[i].title) == 0) {
             return roles[i].run(argc >= 2 ? argv[1] : "");
         }
+    }
+    if (argc >= 4 && strcmp(argv[1], "ctl") == 0) {
+        return acme_ctl_run(argv[2], argc - 3, argv + 3);
     }
     printf(ACME_HELPER_VERSION "\n"
         "Obtains certificates for the web server, which starts it by itself:\n"

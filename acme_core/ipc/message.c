@@ -10,7 +10,7 @@
 
 #include "protocol/request.h"
 
-enum { WIRE_VERSION = 2 };
+enum { WIRE_VERSION = 3 };
 
 /* In front of the texts, which follow one another without separators. */
 struct wire_header {
@@ -23,7 +23,7 @@ struct wire_header {
     uint32_t len[ACME_MESSAGE_TEXTS];
 };
 
-_Static_assert(sizeof(struct wire_header) == 48, "no padding goes out");
+_Static_assert(sizeof(struct wire_header) == 56, "no padding goes out");
 
 enum {
     WORD = 64,
@@ -52,7 +52,7 @@ struct message_rule {
 static const struct message_rule rules[] = {
     /* type                         name            sender  fd     texts */
     [ACME_MESSAGE_CA]           = { "CA",           KEEPER, true,
-                                    { URL, URL, WORDS, PROXY } },
+                                    { URL, URL, WORDS, PROXY, NAME, URL } },
     [ACME_MESSAGE_ORDER]        = { "ORDER",        KEEPER, false,
                                     { NAMES, URL, WORD, NAME } },
     [ACME_MESSAGE_CANCEL]       = { "CANCEL",       KEEPER, false, { 0 } },
@@ -60,13 +60,20 @@ static const struct message_rule rules[] = {
                                     { SIGNED_BODY, 0, 0, 0 } },
     [ACME_MESSAGE_DONE]         = { "DONE",         KEEPER, false, { 0 } },
     [ACME_MESSAGE_REFUSED]      = { "REFUSED",      KEEPER, false,
-                                    { WORDS, 0, 0, 0 } },
+                                    { WORDS, NAME, 0, 0 } },
     [ACME_MESSAGE_RENEWAL_INFO] = { "RENEWAL_INFO", KEEPER, false,
                                     { NAME, 0, 0, 0 } },
+    [ACME_MESSAGE_TASK]         = { "TASK",         KEEPER, false, { 0 } },
     [ACME_MESSAGE_DIRECTORY]    = { "DIRECTORY",    AGENT,  false,
-                                    { URL, URLS, URL, URL, WORDS } },
+                                    { URL, URLS, URL, URL, WORDS, URL, URL } },
     [ACME_MESSAGE_SAVE_ACCOUNT] = { "SAVE_ACCOUNT", AGENT,  false,
                                     { URL, 0, 0, 0 } },
+    [ACME_MESSAGE_KEY]          = { "KEY",          AGENT,  false,
+                                    { URL, 0, 0, 0 } },
+    [ACME_MESSAGE_BINDING]      = { "BINDING",      AGENT,  false,
+                                    { NAME, NAME, 0, 0 } },
+    [ACME_MESSAGE_UPDATED]      = { "UPDATED",      AGENT,  false,
+                                    { WORDS, 0, 0, 0 } },
     [ACME_MESSAGE_SIGN]         = { "SIGN",         AGENT,  false,
                                     { URL, NONCE, 0, 0 } },
     [ACME_MESSAGE_SAVE_ORDER]   = { "SAVE_ORDER",   AGENT,  false,
@@ -75,6 +82,7 @@ static const struct message_rule rules[] = {
                                     { NAME, TOKEN, URL, WORD } },
     [ACME_MESSAGE_CHAIN]        = { "CHAIN",        AGENT,  false,
                                     { CHAIN_PEM, 0, 0, 0 } },
+    [ACME_MESSAGE_TASK_DONE]    = { "TASK_DONE",    AGENT,  false, { 0 } },
     [ACME_MESSAGE_FAILED]       = { "FAILED",       AGENT,  false,
                                     { NAME, NAME, WORDS, NAME, WORD } },
     [ACME_MESSAGE_LOG]          = { "LOG",          AGENT,  false,
@@ -94,7 +102,7 @@ _Static_assert(sizeof(struct wire_header) + CHAIN_PEM <= ACME_MESSAGE_MAX
     && sizeof(struct wire_header) + SIGNED_BODY <= ACME_MESSAGE_MAX
     && sizeof(struct wire_header) + NAMES + URL + WORD + NAME
         <= ACME_MESSAGE_MAX
-    && sizeof(struct wire_header) + URLS + 3 * URL + WORDS
+    && sizeof(struct wire_header) + URLS + 5 * URL + WORDS
         <= ACME_MESSAGE_MAX,
     "every message that the table allows is a datagram");
 

@@ -13,7 +13,7 @@
 #include "base/buffer.h"
 #include "base/error.h"
 
-enum { ACME_MESSAGE_TEXTS = 6, ACME_MESSAGE_MAX = 64 * 1024 };
+enum { ACME_MESSAGE_TEXTS = 8, ACME_MESSAGE_MAX = 64 * 1024 };
 
 /*
  * `id` is that of a session, a job or a question, given by the keeper. Texts
@@ -21,7 +21,9 @@ enum { ACME_MESSAGE_TEXTS = 6, ACME_MESSAGE_MAX = 64 * 1024 };
  *
  * keeper to agent
  *   CA         session: directory URL, account URL or "", User-Agent, URL of
- *              a proxy or "";
+ *              a proxy or ""; 5th and 6th: the mail address to get a
+ *              binding for and the URL that gives it out, or "";
+ *              number = acme_account_hint, or'ed;
  *              fd = the file of the trusted roots (PEM) or none
  *   ORDER      job: names (one a line), order URL to resume or "",
  *              challenge types (one a line, the most wanted first), issuer of
@@ -29,23 +31,34 @@ enum { ACME_MESSAGE_TEXTS = 6, ACME_MESSAGE_MAX = 64 * 1024 };
  *   CANCEL     job
  *   SIGNED     job or session: request body
  *   DONE       job or session: what was asked is done (SAVE_ORDER, PUBLISH,
- *              SAVE_ACCOUNT, DIRECTORY); number = 1 after PUBLISH: the CA was
- *              told of this challenge before
- *   REFUSED    job or session: why the request was not served; ends the job,
- *              if it cannot go on without; number = verdict
+ *              SAVE_ACCOUNT, DIRECTORY ...); number = 1 after PUBLISH: the CA
+ *              was told of this challenge before, after SAVE_ACCOUNT: it is
+ *              to be told the contacts
+ *   REFUSED    job or session: why the request was not served, problem type
+ *              or ""; number = verdict; ends the job
+ *   TASK       job that is one request: number = session, status = enum
+ *              acme_kind (KEY_CHANGE or REVOKE)
  *   RENEWAL_INFO  question: certID; number = session
  *
  * agent to keeper
  *   DIRECTORY     session: final directory URL, all its URLs (one a line),
- *                 newAccount URL, newOrder URL, profiles ("a, b"); number =
- *                 enum acme_directory_offer, or'ed      -> DONE
- *   SAVE_ACCOUNT  session: account URL                  -> DONE
+ *                 newAccount URL, newOrder URL, profiles ("a, b"), keyChange
+ *                 and revokeCert URL or ""; number = enum
+ *                 acme_directory_offer, or'ed           -> DONE
+ *   SAVE_ACCOUNT  session: account URL; number = 1: it was made now
+ *                                                       -> DONE
+ *   KEY           session: account URL; number = 1: the new key is the
+ *                 account's; 0: the CA does not know it -> DONE
+ *   BINDING       session: key identifier, HMAC key     -> DONE
+ *   UPDATED       session: why the CA refused the contacts, or ""
+ *                                                       -> DONE
  *   SIGN          job or session: url, nonce; number = enum acme_kind
  *                                                       -> SIGNED
  *   SAVE_ORDER    job: order URL                        -> DONE
  *   PUBLISH       job: name, token, challenge URL, challenge type
  *                                                       -> DONE
  *   CHAIN         job: PEM chain; ends the job
+ *   TASK_DONE     job that is one request: the CA has done it; ends the job
  *   FAILED        job: problem type, name, text, step, type of the challenge
  *                 that failed or ""; number = verdict, status = HTTP status,
  *                 at = retry_at; ends the job
@@ -63,12 +76,17 @@ enum acme_message_type {
     ACME_MESSAGE_DONE,
     ACME_MESSAGE_REFUSED,
     ACME_MESSAGE_RENEWAL_INFO,
+    ACME_MESSAGE_TASK,
     ACME_MESSAGE_DIRECTORY = 32,
     ACME_MESSAGE_SAVE_ACCOUNT,
+    ACME_MESSAGE_KEY,
+    ACME_MESSAGE_BINDING,
+    ACME_MESSAGE_UPDATED,
     ACME_MESSAGE_SIGN,
     ACME_MESSAGE_SAVE_ORDER,
     ACME_MESSAGE_PUBLISH,
     ACME_MESSAGE_CHAIN,
+    ACME_MESSAGE_TASK_DONE,
     ACME_MESSAGE_FAILED,
     ACME_MESSAGE_LOG,
     ACME_MESSAGE_RENEWAL_WINDOW,
@@ -78,7 +96,8 @@ enum acme_message_type {
 
 /* What not every CA has. */
 enum acme_directory_offer {
-    ACME_OFFERS_RENEWAL_INFO = 1   /* RFC 9773 */
+    ACME_OFFERS_RENEWAL_INFO = 1,  /* RFC 9773 */
+    ACME_DEMANDS_BINDING = 2       /* RFC 8555 7.3.4 */
 };
 
 struct acme_message {

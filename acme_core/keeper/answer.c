@@ -6,6 +6,7 @@
 
 #include "keeper/answer.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,13 +16,16 @@
 #include "keeper/attempt.h"
 #include "keeper/pending.h"
 #include "keeper/renewal.h"
+#include "keeper/task.h"
 #include "protocol/jws.h"
 #include "protocol/payload.h"
+#include "protocol/problem.h"
 
 /* Whom a message is about: a job, or the account of a session. */
 struct subject {
     struct account *account;
-    struct job *job;            /* NULL: the session itself */
+    struct job *job;            /* NULL: the session itself, or the task */
+    bool task;                  /* keeper->task */
 };
 
 typedef bool (*answerer)(struct keeper *keeper, struct subject *subject,
@@ -55,7 +59,7 @@ send_refused(struct keeper *keeper, const struct acme_message *message,
 {
     struct acme_message reply = { .type = ACME_MESSAGE_REFUSED,
         .id = message->id, .number = why->verdict, .fd = -1,
-        .text = { acme_bytes_of(why->text) } };
+        .text = { acme_bytes_of(why->text), acme_bytes_of(why->problem) } };
 
     return acme_channel_send(keeper->agent, &reply, err);
 }
@@ -79,6 +83,7 @@ signs_new_account(struct keeper *keeper, struct subject *subject,
             (const char *const *) settings->contacts, settings->contact_count,
             binding.len > 0 ? acme_buffer_text(&binding) : NULL, payload, err);
     acme_buffer_free(&binding);
+    subject->account->used |= ok;
     return ok;
 }
 
@@ -105,6 +110,47 @@ choose_profile(struct job *job, const char **profile_out,
     job->without_profile = true;
     *profile_out = NULL;
     return true;
+}
+
+static bool
+signs_find_account(struct keeper *keeper, struct subject *subject,
+    const char *url, struct acme_buffer *payload, struct acme_error *err)
+{
+    (void) keeper;
+    if (subject->account->new_account_url == NULL
+        || strcmp(url, subject->account->new_account_url) != 0) {
+        return acme_fail(err, ACME_PEER_BROKE, "not the newAccount URL");
+    }
+    return acme_payload_find_account(payload, err);
+}
+
+static bool
+signs_update_account(struct keeper *keeper, struct subject *subject,
+    const char *url, struct acme_buffer *payload, struct acme_error *err)
+{
+    const struct acme_settings *settings = keeper->settings;
+
+    if (strcmp(url, subject->account->url) != 0) {
+        return acme_fail(err, ACME_PEER_BROKE, "not the account's URL");
+    }
+    return acme_payload_contacts((const char *const *) settings->contacts,
+        settings->contact_count, payload, err);
+}
+
+static bool
+signs_key_change(struct keeper *keeper, struct subject *subject,
+    const char *url, struct acme_buffer *payload, struct acme_error *err)
+{
+    (void) subject;
+    return task_sign(keeper, ACME_KIND_KEY_CHANGE, url, payload, err);
+}
+
+static bool
+signs_revoke(struct keeper *keeper, struct subject *subject,
+    const char *url, struct acme_buffer *payload, struct acme_error *err)
+{
+    (void) subject;
+    return task_sign(keeper, ACME_KIND_REVOKE, url, payload, err);
 }
 
 static bool
@@ -223,18 +269,35 @@ signs_deactivate(struct keeper *keeper, struct subject *subject,
     return acme_payload_deactivate(payload, err);
 }
 
-/* Kinds of request; `of_job`: never for a session itself. */
+enum about { ABOUT_JOB = 1, ABOUT_SESSION = 2, ABOUT_TASK = 4 };
+
+static unsigned
+about_what(const struct subject *subject)
+{
+    return subject->task ? ABOUT_TASK
+        : subject->job != NULL ? ABOUT_JOB : ABOUT_SESSION;
+}
+
+/* Kinds of request, who may ask for them, and how they name the account. */
 static const struct kind_rule {
-    bool of_job;
+    enum about about;
+    enum { BY_KEY, BY_NEW_KEY, BY_URL } by;
     bool (*make)(struct keeper *, struct subject *, const char *,
         struct acme_buffer *, struct acme_error *);
 } kind_rules[] = {
-    [ACME_KIND_NEW_ACCOUNT] = { false, signs_new_account },
-    [ACME_KIND_NEW_ORDER] = { true, signs_new_order },
-    [ACME_KIND_POST_AS_GET] = { true, signs_post_as_get },
-    [ACME_KIND_RESPOND] = { true, signs_respond },
-    [ACME_KIND_FINALIZE] = { true, signs_finalize },
-    [ACME_KIND_DEACTIVATE] = { true, signs_deactivate },
+    [ACME_KIND_NEW_ACCOUNT] = { ABOUT_SESSION, BY_KEY, signs_new_account },
+    [ACME_KIND_NEW_ORDER] = { ABOUT_JOB, BY_URL, signs_new_order },
+    [ACME_KIND_POST_AS_GET] = { ABOUT_JOB, BY_URL, signs_post_as_get },
+    [ACME_KIND_RESPOND] = { ABOUT_JOB, BY_URL, signs_respond },
+    [ACME_KIND_FINALIZE] = { ABOUT_JOB, BY_URL, signs_finalize },
+    [ACME_KIND_DEACTIVATE] = { ABOUT_JOB, BY_URL, signs_deactivate },
+    [ACME_KIND_FIND_ACCOUNT] = { ABOUT_SESSION, BY_KEY, signs_find_account },
+    [ACME_KIND_TRY_NEW_KEY] = { ABOUT_SESSION, BY_NEW_KEY,
+        signs_find_account },
+    [ACME_KIND_UPDATE_ACCOUNT] = { ABOUT_SESSION, BY_URL,
+        signs_update_account },
+    [ACME_KIND_KEY_CHANGE] = { ABOUT_TASK, BY_URL, signs_key_change },
+    [ACME_KIND_REVOKE] = { ABOUT_TASK, BY_URL, signs_revoke },
 };
 
 static bool
@@ -246,6 +309,7 @@ make_request(struct keeper *keeper, struct subject *subject,
     char url[ACME_URL_MAX + 1], nonce[257];
     struct acme_jws jws = { .url = url, .nonce = nonce };
     const struct kind_rule *rule;
+    const struct acme_key *key;
     bool ok = false;
 
     if (message->number == 0 || message->number >= sizeof(kind_rules)
@@ -253,7 +317,7 @@ make_request(struct keeper *keeper, struct subject *subject,
         return acme_fail(err, ACME_PEER_BROKE, "unknown kind of request");
     }
     rule = &kind_rules[message->number];
-    if (rule->of_job != (subject->job != NULL)) {
+    if (rule->about != about_what(subject)) {
         return acme_fail(err, ACME_PEER_BROKE, "%s is not of this job",
             acme_kind_name(message->number));
     }
@@ -262,10 +326,12 @@ make_request(struct keeper *keeper, struct subject *subject,
         || !acme_is_token(acme_bytes_of(nonce), sizeof(nonce) - 1)) {
         return acme_fail(err, ACME_PEER_BROKE, "URL or nonce is malformed");
     }
-    if (subject->account->key == NULL) {
+    key = rule->by == BY_NEW_KEY ? subject->account->new_key
+                                 : subject->account->key;
+    if (key == NULL) {
         return acme_fail(err, ACME_PEER_BROKE, "an account without a key");
     }
-    if (rule->of_job) {
+    if (rule->by == BY_URL) {
         jws.kid = subject->account->url;
         if (jws.kid == NULL) {
             return acme_fail(err, ACME_PEER_BROKE, "no account yet");
@@ -273,7 +339,7 @@ make_request(struct keeper *keeper, struct subject *subject,
     }
     if (rule->make(keeper, subject, url, &payload, err)) {
         jws.payload = acme_buffer_bytes(&payload);
-        ok = acme_jws_write(&jws, subject->account->key, body, err);
+        ok = acme_jws_write(&jws, key, body, err);
     }
     acme_buffer_free(&payload);
     return ok;
@@ -291,7 +357,9 @@ answer_sign(struct keeper *keeper, struct subject *subject,
         ok = send_word(keeper, ACME_MESSAGE_SIGNED, message->id,
             acme_buffer_bytes(&body), err);
     } else {
-        acme_while(&why, "signing %s", acme_kind_name(message->number));
+        if (why.verdict != ACME_MISCONFIG) {
+            acme_while(&why, "signing %s", acme_kind_name(message->number));
+        }
         ok = send_refused(keeper, message, &why, err);
     }
     acme_buffer_free(&body);
@@ -314,28 +382,36 @@ answer_directory(struct keeper *keeper, struct subject *subject,
 {
     char directory[ACME_URL_MAX + 1], urls[ACME_MESSAGE_MAX];
     char new_account[ACME_URL_MAX + 1], new_order[ACME_URL_MAX + 1];
+    char key_change[ACME_URL_MAX + 1], revoke[ACME_URL_MAX + 1];
     struct acme_error why;
     bool ok;
 
     ok = acme_message_text(message, 0, directory, sizeof(directory))
         && acme_message_text(message, 1, urls, sizeof(urls))
         && acme_message_text(message, 2, new_account, sizeof(new_account))
-        && acme_message_text(message, 3, new_order, sizeof(new_order));
+        && acme_message_text(message, 3, new_order, sizeof(new_order))
+        && acme_message_text(message, 5, key_change, sizeof(key_change))
+        && acme_message_text(message, 6, revoke, sizeof(revoke));
     if (!ok) {
         return acme_fail(err, ACME_PEER_BROKE, "malformed directory");
     }
     ok = account_set_directory(subject->account, directory, urls, new_account,
-        new_order, &why);
+            new_order, &why)
+        && account_set_offers(subject->account, key_change, revoke,
+            (message->number & ACME_DEMANDS_BINDING) != 0, &why);
     account_set_profiles(subject->account, message->text[4]);
     subject->account->renewal_info = ok
         && (message->number & ACME_OFFERS_RENEWAL_INFO) != 0;
     return done_or_refused(keeper, message, ok, &why, err);
 }
 
+/* What became of the account's key or URL is on disk before the DONE. */
 static bool
 answer_save_account(struct keeper *keeper, struct subject *subject,
     const struct acme_message *message, struct acme_error *err)
 {
+    struct account *account = subject->account;
+    bool is_new = message->number != 0;
     char url[ACME_URL_MAX + 1];
     struct acme_error why;
     bool ok;
@@ -343,11 +419,91 @@ answer_save_account(struct keeper *keeper, struct subject *subject,
     if (!acme_message_text(message, 0, url, sizeof(url))) {
         return acme_fail(err, ACME_PEER_BROKE, "malformed account URL");
     }
-    ok = account_allows(subject->account, url, &why)
-        && account_save_url(subject->account, keeper, url, &why);
+    ok = account_allows(account, url, &why)
+        && account_save_url(account, keeper, url, &why)
+        && (!is_new || account_save_contacts(account, keeper, true, &why));
+    if (!ok) {
+        return send_refused(keeper, message, &why, err);
+    }
+    acme_log(&account->log, ACME_LOG_NOTICE, "account %s: %s",
+        is_new ? "registered" : "found", url);
+    return send_done(keeper, message,
+        account_wants_update(account, keeper->settings), err);
+}
+
+static bool
+answer_key(struct keeper *keeper, struct subject *subject,
+    const struct acme_message *message, struct acme_error *err)
+{
+    struct account *account = subject->account;
+    bool is_new = message->number != 0;
+    char url[ACME_URL_MAX + 1];
+    struct acme_error why;
+    bool ok;
+
+    if (account->new_key == NULL || keeper->task.made_key
+        || !acme_message_text(message, 0, url, sizeof(url))) {
+        return acme_fail(err, ACME_PEER_BROKE, "no key is in doubt");
+    }
+    ok = is_new ? account_allows(account, url, &why)
+            && account_take_new_key(account, keeper, url, &why)
+        : account_drop_new_key(account, keeper->store, &why);
     if (ok) {
-        acme_log(&subject->account->log, ACME_LOG_NOTICE,
-            "account registered: %s", url);
+        acme_log(&account->log, ACME_LOG_NOTICE, "the change of the "
+            "account's key that was interrupted %s", is_new
+            ? "had reached the CA: the new key is the account's"
+            : "had not reached the CA: the key stays");
+    }
+    return done_or_refused(keeper, message, ok, &why, err);
+}
+
+static bool
+answer_binding(struct keeper *keeper, struct subject *subject,
+    const struct acme_message *message, struct acme_error *err)
+{
+    struct acme_binding *binding = &subject->account->binding;
+    struct acme_error why;
+    bool ok;
+
+    ok = acme_message_text(message, 0, binding->kid, sizeof(binding->kid))
+        && acme_message_text(message, 1, binding->key, sizeof(binding->key))
+        && acme_binding_is_good(binding->kid, binding->key);
+    if (!ok) {
+        explicit_bzero(binding, sizeof(*binding));
+        acme_fail(&why, ACME_PEER_BROKE, "malformed account binding");
+    }
+    return done_or_refused(keeper, message, ok, &why, err);
+}
+
+/* A text from the network side, made safe once more for the log. */
+static void
+copy_escaped(char *out, size_t size, struct acme_bytes text)
+{
+    acme_log_sentence(out, size, text);
+}
+
+static bool
+answer_updated(struct keeper *keeper, struct subject *subject,
+    const struct acme_message *message, struct acme_error *err)
+{
+    struct account *account = subject->account;
+    bool taken = message->text[0].len == 0;
+    char words[1024];
+    struct acme_error why;
+    bool ok;
+
+    if (account->url == NULL) {
+        return acme_fail(err, ACME_PEER_BROKE, "no account yet");
+    }
+    ok = account_save_contacts(account, keeper, taken, &why);
+    copy_escaped(words, sizeof(words), message->text[0]);
+    if (!taken) {
+        acme_log_always(&account->log, ACME_LOG_WARN, "the CA does not take "
+            "acme_contact: %s; orders go on without, correct it or leave it "
+            "out", words);
+    } else if (ok) {
+        acme_log(&account->log, ACME_LOG_NOTICE,
+            "the CA has taken the change of acme_contact");
     }
     return done_or_refused(keeper, message, ok, &why, err);
 }
@@ -405,11 +561,26 @@ answer_chain(struct keeper *keeper, struct subject *subject,
     return true;
 }
 
-/* A text from the network side, made safe once more for the log. */
+/* Which folder the hint speaks of. */
 static void
-copy_escaped(char *out, size_t size, struct acme_bytes text)
+name_account(const struct keeper *keeper, const struct account *account,
+    struct acme_error *why)
 {
-    acme_log_sentence(out, size, text);
+    size_t len = strlen(why->text);
+
+    snprintf(why->text + len, sizeof(why->text) - len, " (its folder is "
+        "%s/accounts/%s)", keeper->settings->state_path, account->folder);
+}
+
+static bool
+answer_task_done(struct keeper *keeper, struct subject *subject,
+    const struct acme_message *message, struct acme_error *err)
+{
+    (void) subject;
+    (void) message;
+    (void) err;
+    task_done(keeper);
+    return true;
 }
 
 static bool
@@ -429,6 +600,13 @@ answer_failed(struct keeper *keeper, struct subject *subject,
     copy_escaped(why.name, sizeof(why.name), message->text[1]);
     copy_escaped(why.text, sizeof(why.text), message->text[2]);
     copy_escaped(step, sizeof(step), message->text[3]);
+    if (acme_problem_closes_account(&why)) {
+        name_account(keeper, subject->account, &why);
+    }
+    if (subject->task) {
+        task_failed(keeper, &why, step);
+        return true;
+    }
     if (!acme_message_text(message, 4, word, sizeof(word))) {
         word[0] = '\0';
     }
@@ -457,8 +635,6 @@ answer_log(struct keeper *keeper, struct subject *subject,
     return true;
 }
 
-enum about { ABOUT_JOB = 1, ABOUT_SESSION = 2 };
-
 static const struct request_rule {
     enum acme_message_type type;
     unsigned about;
@@ -466,12 +642,17 @@ static const struct request_rule {
 } request_rules[] = {
     { ACME_MESSAGE_DIRECTORY, ABOUT_SESSION, answer_directory },
     { ACME_MESSAGE_SAVE_ACCOUNT, ABOUT_SESSION, answer_save_account },
-    { ACME_MESSAGE_SIGN, ABOUT_JOB | ABOUT_SESSION, answer_sign },
+    { ACME_MESSAGE_KEY, ABOUT_SESSION, answer_key },
+    { ACME_MESSAGE_BINDING, ABOUT_SESSION, answer_binding },
+    { ACME_MESSAGE_UPDATED, ABOUT_SESSION, answer_updated },
+    { ACME_MESSAGE_SIGN, ABOUT_JOB | ABOUT_SESSION | ABOUT_TASK,
+        answer_sign },
     { ACME_MESSAGE_SAVE_ORDER, ABOUT_JOB, answer_save_order },
     { ACME_MESSAGE_PUBLISH, ABOUT_JOB, answer_publish },
     { ACME_MESSAGE_CHAIN, ABOUT_JOB, answer_chain },
-    { ACME_MESSAGE_FAILED, ABOUT_JOB, answer_failed },
-    { ACME_MESSAGE_LOG, ABOUT_JOB | ABOUT_SESSION, answer_log },
+    { ACME_MESSAGE_TASK_DONE, ABOUT_TASK, answer_task_done },
+    { ACME_MESSAGE_FAILED, ABOUT_JOB | ABOUT_TASK, answer_failed },
+    { ACME_MESSAGE_LOG, ABOUT_JOB | ABOUT_SESSION | ABOUT_TASK, answer_log },
 };
 
 /* Only jobs that were handed to the agent, only accounts it was told of. */
@@ -482,6 +663,11 @@ find_subject(struct keeper *keeper, uint32_t id, struct subject *subject)
         subject->account = &keeper->accounts[id - 1];
         subject->job = NULL;
         return subject->account->announced;
+    }
+    if (keeper->task.handed_over && id == keeper->task.id) {
+        subject->account = keeper->task.account;
+        subject->task = true;
+        return true;
     }
     subject->job = attempt_find(keeper, id);
     if (subject->job == NULL || subject->job->state != JOB_ORDERING) {
@@ -503,7 +689,6 @@ answer_message(struct keeper *keeper, const struct acme_message *message,
     for (size_t i = 0; i < sizeof(request_rules) / sizeof(*request_rules);
          i++) {
         const struct request_rule *rule = &request_rules[i];
-        unsigned about;
 
         if (rule->type != message->type) {
             continue;
@@ -514,8 +699,7 @@ answer_message(struct keeper *keeper, const struct acme_message *message,
             }
             break;
         }
-        about = subject.job != NULL ? ABOUT_JOB : ABOUT_SESSION;
-        if ((rule->about & about) == 0) {
+        if ((rule->about & about_what(&subject)) == 0) {
             break;
         }
         return rule->answer(keeper, &subject, message, err);

@@ -196,6 +196,18 @@ attempt_encourage(struct job *job, struct keeper *keeper)
     }
 }
 
+void
+attempt_revoked(struct job *job, struct keeper *keeper, const char serial[64])
+{
+    snprintf(job->plan.revoked, sizeof(job->plan.revoked), "%s", serial);
+    attempt_save_plan(job, keeper);
+    acme_log_always(&job->log, ACME_LOG_NOTICE,
+        "certificate %s is revoked", serial);
+    if (job->state == JOB_IDLE && !service_is_current(job, keeper)) {
+        job->next_at = keeper->now;
+    }
+}
+
 struct job *
 attempt_find(struct keeper *keeper, uint32_t id)
 {
@@ -212,10 +224,16 @@ attempt_find(struct keeper *keeper, uint32_t id)
 /*
  * A CA gives one account the same order for the same set of names, so two
  * certificates that differ in their key only are ordered one after the other.
+ * Nothing is ordered while the account's key is changed: a proof would be of
+ * one key, the account of the other.
  */
 bool
 attempt_must_wait(const struct job *job, const struct keeper *keeper)
 {
+    if (keeper->task.kind == ACME_KIND_KEY_CHANGE
+        && keeper->task.account == job->account) {
+        return true;
+    }
     for (size_t i = 0; i < keeper->active_count; i++) {
         const struct job *other = keeper->active[i];
 
@@ -270,7 +288,9 @@ key_in_service(const struct job *job, const struct keeper *keeper)
     struct service_pair pair;
     struct acme_error ignored;
 
-    if (!job->cert->reuse_key) {
+    /* a certificate may be revoked because of its key */
+    if (!job->cert->reuse_key || (job->plan.revoked[0] != '\0'
+            && strcmp(job->serial, job->plan.revoked) == 0)) {
         return NULL;
     }
     if (service_pair_read(job, keeper, acme_key_is_rsa(type), &pair, &ignored)

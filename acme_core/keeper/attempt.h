@@ -80,6 +80,13 @@ void attempt_failed(struct job *job, struct keeper *keeper,
  */
 void attempt_encourage(struct job *job, struct keeper *keeper);
 
+/*
+ * The CA has revoked the certificate with this serial number: it serves on,
+ * and its successor, with another key, is due.
+ */
+void attempt_revoked(struct job *job, struct keeper *keeper,
+    const char serial[64]);
+
 /* The active job with this id, or NULL. */
 struct job *attempt_find(struct keeper *keeper, uint32_t id);
 

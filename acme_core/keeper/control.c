@@ -1,7 +1,11 @@
-/* The control socket. So far it knows one question, so nothing is read. */
+/*
+ * The control socket. Everyone who may ask gets the page, which is all that a
+ * server wants; an operator's command follows, whose user acmectl will be.
+ */
 
 #include "keeper/control.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
@@ -9,6 +13,8 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
+
+#include "keeper/task.h"
 
 #define SOCKET_NAME "control.sock"
 #define GREETING "acme-page 1\n"
@@ -83,18 +89,106 @@ send_page(int fd, int page_fd)
     (void) sendmsg(fd, &header, MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
+static void
+forget(struct control_client *client)
+{
+    *client = (struct control_client) { .fd = -1 };
+}
+
+static void
+hang_up(struct control_client *client)
+{
+    if (client->fd >= 0) {
+        close(client->fd);
+    }
+    forget(client);
+}
+
 void
-control_serve(int control_fd, int page_fd)
+control_init(struct keeper *keeper)
+{
+    for (size_t i = 0; i < CONTROL_CLIENTS; i++) {
+        forget(&keeper->clients[i]);
+    }
+}
+
+/* The newest is the last. */
+static void
+keep(struct keeper *keeper, int fd)
+{
+    struct control_client *clients = keeper->clients;
+    size_t at = 0;
+
+    while (at < CONTROL_CLIENTS && clients[at].fd >= 0) {
+        at++;
+    }
+    if (at == CONTROL_CLIENTS) {
+        at--;
+        hang_up(&clients[0]);
+        memmove(clients, clients + 1, at * sizeof(*clients));
+        forget(&clients[at]);
+    }
+    clients[at].fd = fd;
+}
+
+void
+control_serve(struct keeper *keeper)
 {
     for (int i = 0; i < ACCEPT_MAX; i++) {
-        int fd = accept4(control_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+        int fd = accept4(keeper->control_fd, NULL, NULL,
+            SOCK_CLOEXEC | SOCK_NONBLOCK);
 
         if (fd < 0) {
             return;
         }
         if (is_trusted(fd)) {
-            send_page(fd, page_fd);
+            send_page(fd, keeper->page_fd);
+            keep(keeper, fd);
+        } else {
+            close(fd);
         }
-        close(fd);
+    }
+}
+
+void
+control_take(struct keeper *keeper, struct control_client *client)
+{
+    size_t room = sizeof(client->line) - 1 - client->len;
+    ssize_t len = recv(client->fd, client->line + client->len, room,
+        MSG_DONTWAIT);
+    char line[sizeof(client->line)];
+    char *end;
+    int fd = client->fd;
+
+    if (len < 0 && (errno == EAGAIN || errno == EINTR)) {
+        return;
+    }
+    if (len <= 0) {
+        hang_up(client);
+        return;
+    }
+    client->len += (size_t) len;
+    client->line[client->len] = '\0';
+    end = strchr(client->line, '\n');
+    if (end == NULL) {
+        if (client->len == sizeof(client->line) - 1) {
+            hang_up(client);  /* no command is so long */
+        }
+        return;
+    }
+    *end = '\0';
+    memcpy(line, client->line, sizeof(line));
+    forget(client);
+    task_begin(keeper, line, fd);
+}
+
+void
+control_close(struct keeper *keeper)
+{
+    for (size_t i = 0; i < CONTROL_CLIENTS; i++) {
+        hang_up(&keeper->clients[i]);
+    }
+    if (keeper->control_fd >= 0) {
+        close(keeper->control_fd);
     }
 }

@@ -26,6 +26,7 @@
 #include "keeper/renewal.h"
 #include "keeper/state.h"
 #include "keeper/supervised.h"
+#include "keeper/task.h"
 
 enum {
     STORE_RETRY_MS = 500,       /* another keeper has the lock */
@@ -266,11 +267,33 @@ prepare(struct keeper *keeper, struct acme_error *err)
     return true;
 }
 
-static void
-encourage_all(struct keeper *keeper)
+static bool
+has_work_at(const struct keeper *keeper, const struct account *account)
 {
+    for (size_t i = 0; i < keeper->active_count; i++) {
+        if (keeper->active[i]->account == account) {
+            return true;
+        }
+    }
+    return keeper->task.kind != 0 && keeper->task.account == account;
+}
+
+/*
+ * What failed may be tried early after a reload; after a start, which may be
+ * an accident, only what an operator may have mended meanwhile.
+ */
+static void
+encourage_all(struct keeper *keeper, bool only_misconfigured)
+{
+    for (size_t i = 0; i < keeper->settings->ca_count; i++) {
+        if (!has_work_at(keeper, &keeper->accounts[i])) {
+            account_look_again(&keeper->accounts[i], keeper->store);
+        }
+    }
     for (size_t i = 0; i < keeper->job_count; i++) {
-        attempt_encourage(&keeper->jobs[i], keeper);
+        if (!only_misconfigured || keeper->jobs[i].plan.misconfigured) {
+            attempt_encourage(&keeper->jobs[i], keeper);
+        }
     }
 }
 
@@ -287,9 +310,8 @@ release(struct keeper *keeper)
     free(keeper->jobs);
     free(keeper->accounts);
     acme_channel_free(keeper->agent);
-    if (keeper->control_fd >= 0) {
-        close(keeper->control_fd);
-    }
+    task_forget(keeper);
+    control_close(keeper);
     acme_page_unmap(keeper->page);
     acme_store_close(keeper->store);
 }
@@ -299,7 +321,8 @@ release(struct keeper *keeper)
 static bool
 has_work(const struct keeper *keeper)
 {
-    return keeper->active_count > 0 || renewal_wants_agent(keeper);
+    return keeper->active_count > 0 || keeper->task.kind != 0
+        || renewal_wants_agent(keeper);
 }
 
 /*
@@ -354,13 +377,15 @@ agent_lost(struct keeper *keeper, const struct acme_error *err)
         attempt_agent_lost(keeper->active[i], keeper);
     }
     renewal_agent_lost(keeper);
+    task_agent_lost(keeper, err);
 }
 
 /* Has the agent something to do? */
 static bool
 is_waited_for(const struct keeper *keeper)
 {
-    return keeper->active_count > 0 || renewal_waits_for_agent(keeper);
+    return keeper->active_count > 0 || keeper->task.kind != 0
+        || renewal_waits_for_agent(keeper);
 }
 
 /* When the agent is to go: without work, or silent over it. */
@@ -442,7 +467,7 @@ take_reload(struct keeper *keeper)
 {
     keeper->loaded_ms = keeper->now * 1000;
     if (deploy_reloaded(keeper)) {
-        encourage_all(keeper);
+        encourage_all(keeper, false);
     }
 }
 
@@ -575,6 +600,7 @@ work(struct keeper *keeper)
     mind_agent(keeper);
     want_agent(keeper);
     hand_over_ready_jobs(keeper);
+    task_hand_over(keeper);
     deploy_run(keeper);
 }
 
@@ -607,7 +633,8 @@ has_store(const struct keeper *keeper)
 static void
 loop(struct keeper *keeper)
 {
-    enum { SUPERVISOR, AGENT, CONTROL, CHECK, KEYGENS };
+    enum { SUPERVISOR, AGENT, CONTROL, CHECK, CLIENTS,
+        KEYGENS = CLIENTS + CONTROL_CLIENTS };
 
     for (;;) {
         struct pollfd fds[KEYGENS + ORDERS_MAX];
@@ -626,6 +653,10 @@ loop(struct keeper *keeper)
         }
         fds[CONTROL] = (struct pollfd) { keeper->control_fd, POLLIN, 0 };
         fds[CHECK] = (struct pollfd) { keeper->deploy.check_fd, POLLIN, 0 };
+        for (size_t i = 0; i < CONTROL_CLIENTS; i++) {
+            fds[CLIENTS + i] = (struct pollfd) { keeper->clients[i].fd,
+                POLLIN, 0 };
+        }
         for (size_t i = 0; i < keeper->active_count; i++) {
             fds[count++] = (struct pollfd) { keeper->active[i]->keygen_fd,
                 POLLIN, 0 };
@@ -641,8 +672,13 @@ loop(struct keeper *keeper)
         if (fds[AGENT].revents != 0 && keeper->agent != NULL) {
             serve_agent(keeper);
         }
+        for (size_t i = 0; i < CONTROL_CLIENTS; i++) {
+            if (fds[CLIENTS + i].revents != 0) {
+                control_take(keeper, &keeper->clients[i]);
+            }
+        }
         if (fds[CONTROL].revents != 0) {
-            control_serve(keeper->control_fd, keeper->page_fd);
+            control_serve(keeper);
         }
         if (fds[CHECK].revents != 0 && keeper->deploy.check_fd >= 0) {
             deploy_take_check(keeper);
@@ -663,13 +699,12 @@ acme_keeper_run(struct acme_settings *settings,
     struct acme_error err;
     int status = 0;
 
+    control_init(&keeper);
     signal(SIGPIPE, SIG_IGN);
     umask(077);
     if (take_store(&keeper)) {
         if (prepare(&keeper, &err)) {
-            if (keeper.reloaded) {
-                encourage_all(&keeper);
-            }
+            encourage_all(&keeper, !keeper.reloaded);
             loop(&keeper);
         } else {
             acme_log_always(&keeper.log, ACME_LOG_ALERT, "%s", err.text);

@@ -198,8 +198,9 @@ pending_publish(const struct job *job, struct keeper *keeper,
     return ok;
 }
 
-static bool
-publish_all(struct job *job, struct keeper *keeper, struct acme_error *err)
+bool
+pending_publish_all(struct job *job, struct keeper *keeper,
+    struct acme_error *err)
 {
     bool ok = true;
 
@@ -493,7 +494,7 @@ pending_load(struct job *job, struct keeper *keeper)
     }
     if (load_order(job, keeper, &err) && load_key(job, keeper, &err)
         && account_load(job->account, keeper->store, &err)
-        && publish_all(job, keeper, &err)) {
+        && pending_publish_all(job, keeper, &err)) {
         return;
     }
     if (err.sys == ENOENT) {

@@ -36,7 +36,9 @@ struct proof *pending_find_proof(const struct job *job,
 bool pending_publish(const struct job *job, struct keeper *keeper,
     const struct proof *proof, struct acme_error *err);
 
-/* All proofs of the job off the page and forgotten. */
+/* All proofs of the job on the page / off the page and forgotten. */
+bool pending_publish_all(struct job *job, struct keeper *keeper,
+    struct acme_error *err);
 void pending_withdraw(struct job *job, struct keeper *keeper);
 
 /* Is this one of the job's proofs? */

@@ -228,7 +228,9 @@ service_is_current(struct job *job, struct keeper *keeper)
         }
         job->fits = is_as_ordered(job, acme_buffer_bytes(&pair.meta_json),
                 &err)
-            && fits(job, &pair, &leaf, &err);
+            && fits(job, &pair, &leaf, &err)
+            && (strcmp(leaf.serial, job->plan.revoked) != 0
+                || acme_fail(&err, ACME_MISCONFIG, "it is revoked"));
     }
     if (!job->fits && err.sys != ENOENT) {
         acme_log(&job->log, ACME_LOG_NOTICE,
@@ -237,6 +239,34 @@ service_is_current(struct job *job, struct keeper *keeper)
     acme_leaf_free(&leaf);
     service_pair_free(&pair);
     return job->fits && keeper->now < service_due_at(job, keeper);
+}
+
+bool
+service_revocable(const struct job *job, const struct keeper *keeper,
+    struct acme_buffer *der, char serial[64], struct acme_error *err)
+{
+    bool rsa = acme_key_is_rsa(job_key_type(job));
+    const struct acme_settings_ca *ca = job->account->ca;
+    struct service_pair pair;
+    struct acme_leaf leaf = { 0 };
+    struct acme_error ignored;
+    cJSON *meta = NULL;
+    bool ok;
+
+    ok = service_pair_read(job, keeper, rsa, &pair, err)
+        && acme_leaf_read(acme_buffer_bytes(&pair.chain_pem), &leaf, err)
+        && acme_leaf_der(acme_buffer_bytes(&pair.chain_pem), der, err);
+    if (ok) {
+        meta = acme_json_parse(acme_buffer_bytes(&pair.meta_json), &ignored);
+        ok = says_nothing_else(meta, "ca", ca->url)
+            || acme_fail(err, ACME_MISCONFIG, "the certificate is of another "
+                "CA than %s, which acme_ca names now", ca->name);
+    }
+    memcpy(serial, leaf.serial, sizeof(leaf.serial));
+    cJSON_Delete(meta);
+    acme_leaf_free(&leaf);
+    service_pair_free(&pair);
+    return ok;
 }
 
 int64_t

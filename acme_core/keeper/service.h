@@ -28,6 +28,13 @@ void service_pair_free(struct service_pair *pair);
  */
 bool service_is_current(struct job *job, struct keeper *keeper);
 
+/*
+ * The certificate in service, to be revoked by the account it is of: appended
+ * as DER, and its serial number.
+ */
+bool service_revocable(const struct job *job, const struct keeper *keeper,
+    struct acme_buffer *der, char serial[64], struct acme_error *err);
+
 /* When the certificate that was last read or installed is to be renewed. */
 int64_t service_renew_at(const struct job *job, const struct keeper *keeper);
 

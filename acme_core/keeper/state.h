@@ -7,7 +7,7 @@
  *  3. Each proof of a job is on the page and in its order.json, and so is
  *     .told, before the response leaves us.
  *  4. Ids are never reused while an agent lives: sessions are 1 .. ca_count,
- *     jobs and questions count up from JOB_ID_FIRST.
+ *     jobs, questions and tasks count up from JOB_ID_FIRST.
  */
 
 #ifndef ACME_KEEPER_STATE_H
@@ -24,6 +24,7 @@
 #include "page/page.h"
 #include "plan/plan.h"
 #include "protocol/authorization.h"
+#include "protocol/binding.h"
 #include "protocol/request.h"
 #include "settings/settings.h"
 #include "store/store.h"
@@ -33,6 +34,7 @@ enum {
     QUESTIONS_MAX = 32,         /* besides */
     PROOFS_MAX = 200,           /* of one order */
     DIRECTORY_URLS_MAX = 32,
+    CONTROL_CLIENTS = 4,
     JOB_ID_FIRST = 1 << 16
 };
 
@@ -43,7 +45,14 @@ struct account {
     uint32_t session;
     char folder[ACME_FOLDER_MAX];
     struct acme_key *key;
+    struct acme_key *new_key;   /* of a key change that may have got through,
+                                   or NULL; it is account.key.new */
     char *url;                  /* the account's, or NULL before newAccount */
+    bool used;                  /* the CA may know the key */
+    char *contacts;             /* one a line, as the CA last took them; NULL
+                                   = not known */
+    char *refused_contacts;     /* what it would not take, or NULL */
+    struct acme_binding binding;  /* got for a mail address; .kid is "" */
     bool announced;             /* the agent that lives now knows it */
     char *directory_urls[DIRECTORY_URLS_MAX];  /* [0]: the directory itself */
     size_t directory_url_count;
@@ -51,6 +60,9 @@ struct account {
     char *new_order_url;
     char profiles[1025];        /* that the CA offers: "a, b" */
     bool renewal_info;          /* it offers that */
+    char *key_change_url;       /* or NULL */
+    char *revoke_url;           /* or NULL */
+    bool binding_required;      /* by the directory */
 };
 
 /* What the CA may fetch now. */
@@ -128,6 +140,27 @@ struct renewal {
                                    none is under way */
 };
 
+/* One request that an operator asked for: at most one at a time. */
+struct task {
+    enum acme_kind kind;        /* KEY_CHANGE, REVOKE; 0 = there is none */
+    uint32_t id;
+    bool handed_over;           /* the agent works on it */
+    struct account *account;
+    struct job *job;            /* REVOKE: whose certificate it is */
+    struct acme_buffer certificate;  /* in DER */
+    char serial[64];
+    unsigned reason;            /* RFC 5280 5.3.1 */
+    bool made_key;              /* KEY_CHANGE: account.key.new is its */
+    int client_fd;              /* who waits for the answer */
+};
+
+/* Who has connected to control.sock, and what it has said so far. */
+struct control_client {
+    int fd;                     /* or -1 */
+    char line[512];
+    size_t len;
+};
+
 /* How new certificates reach the server. */
 struct deploy {
     enum {
@@ -176,6 +209,8 @@ struct keeper {
     size_t keygen_asked_count;
     uint32_t next_job_id;
     struct renewal renewal;
+    struct task task;
+    struct control_client clients[CONTROL_CLIENTS];
     struct deploy deploy;
     int64_t now;                /* unix seconds, of this turn of the loop */
 };

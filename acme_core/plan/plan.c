@@ -12,6 +12,7 @@
 
 enum {
     MINUTE_S = 60,
+    HOUR_S = 3600,
     DAY_S = 24 * 3600,
     SHORT_LIFE_S = 10 * DAY_S,
     RETRY_AFTER_MAX_S = 8 * DAY_S,  /* the longest known limit is a week's */
@@ -66,6 +67,11 @@ acme_plan_write(const struct acme_plan *plan, struct acme_buffer *json)
         && add_time(root, "failed_at", plan->failed_at)
         && add_time(root, "retry_at", plan->retry_at)
         && add_time(root, "encouraged_at", plan->encouraged_at)
+        && (!plan->misconfigured
+            || cJSON_AddTrueToObject(root, "misconfigured") != NULL)
+        && (plan->revoked[0] == '\0'
+            || cJSON_AddStringToObject(root, "revoked", plan->revoked)
+                != NULL)
         && cJSON_AddStringToObject(root, "problem", plan->problem) != NULL
         && cJSON_AddStringToObject(root, "text", plan->text) != NULL
         && add_ari(root, &plan->ari)
@@ -135,6 +141,8 @@ acme_plan_read(struct acme_bytes json, struct acme_plan *plan)
         plan->failed_at = read_time(root, "failed_at");
         plan->retry_at = read_time(root, "retry_at");
         plan->encouraged_at = read_time(root, "encouraged_at");
+        plan->misconfigured = acme_json_flag(root, "misconfigured");
+        read_text(root, "revoked", plan->revoked, sizeof(plan->revoked));
         read_text(root, "problem", plan->problem, sizeof(plan->problem));
         read_text(root, "text", plan->text, sizeof(plan->text));
         read_ari(root, &plan->ari);
@@ -181,16 +189,20 @@ acme_plan_failed(struct acme_plan *plan, const struct acme_error *err,
     int64_t not_after, uint32_t random, int64_t now)
 {
     size_t last = sizeof(pauses) / sizeof(*pauses) - 1;
-    int64_t pause = jitter(pauses[plan->failures < last ? plan->failures
-                                                        : last], random);
+    bool misconfigured = err->verdict == ACME_MISCONFIG;
+    size_t step = misconfigured || plan->failures > last ? last
+                                                         : plan->failures;
+    int64_t least = misconfigured ? HOUR_S : MINUTE_S;
+    int64_t pause = jitter(pauses[step], random);
 
     if (not_after > now && pause > (not_after - now) / 10) {
         pause = (not_after - now) / 10;
-        pause = pause < MINUTE_S ? MINUTE_S : pause;
+        pause = pause < least ? least : pause;
     }
     if (plan->failures < FAILURES_MAX) {
         plan->failures++;
     }
+    plan->misconfigured = misconfigured;
     plan->failed_at = now;
     plan->retry_at = err->retry_at < now + RETRY_AFTER_MAX_S ? err->retry_at
         : now + RETRY_AFTER_MAX_S;

@@ -20,6 +20,9 @@ struct acme_plan {
     int64_t failed_at;        /* unix seconds of the last failure, or 0 */
     int64_t retry_at;         /* the CA's Retry-After: nothing earlier, or 0 */
     int64_t encouraged_at;    /* the last early attempt was granted, or 0 */
+    bool misconfigured;       /* only the operator can mend it */
+    char revoked[64];         /* serial of a certificate that is to be
+                                 replaced for that reason, or "" */
     char problem[64];         /* its problem type, or "" */
     char text[768];           /* its words, safe to log */
     struct acme_ari ari;      /* what the CA says of the certificate */
@@ -47,7 +50,9 @@ int64_t acme_plan_renew_again_at(int64_t not_before, int64_t not_after,
 /*
  * After a failure: 1, 10, 100 minutes, then daily, each +-10 %; never before
  * the CA's Retry-After (8 days at most), never later than 1/10 of the life
- * left (but at least a minute) while a certificate is still valid.
+ * left (but at least a minute) while a certificate is still valid. What only
+ * the operator can mend (ACME_MISCONFIG) waits a day at once, and at least an
+ * hour.
  *   not_after   of the certificate being served, 0 = none
  *   random      32 random bits, for the jitter
  */

@@ -55,7 +55,8 @@ add_protected(const struct acme_jws *jws, const struct acme_key *key,
     bool ok;
 
     ok = cJSON_AddStringToObject(header, "alg", "ES256") != NULL
-        && cJSON_AddStringToObject(header, "nonce", jws->nonce) != NULL
+        && (jws->nonce == NULL
+            || cJSON_AddStringToObject(header, "nonce", jws->nonce) != NULL)
         && cJSON_AddStringToObject(header, "url", jws->url) != NULL;
     if (ok && !add_key(header, jws, key, err)) {
         cJSON_Delete(header);

@@ -10,7 +10,8 @@
 
 struct acme_jws {
     const char *url;
-    const char *nonce;             /* a valid token */
+    const char *nonce;             /* a valid token; NULL: none, in the inner
+                                      one of a key change (7.3.5) */
     const char *kid;               /* account URL; NULL: the jwk goes in */
     struct acme_bytes payload;     /* JSON, or empty for POST-as-GET (6.3) */
 };

@@ -29,26 +29,80 @@ append(cJSON *list, cJSON *item)
     return false;
 }
 
+static bool
+add_contacts(cJSON *root, const char *const *contacts, size_t contact_count)
+{
+    cJSON *list = cJSON_AddArrayToObject(root, "contact");
+    bool ok = list != NULL;
+
+    for (size_t i = 0; ok && i < contact_count; i++) {
+        ok = append(list, cJSON_CreateString(contacts[i]));
+    }
+    return ok;
+}
+
 bool
 acme_payload_new_account(const char *const *contacts, size_t contact_count,
     const char *binding, struct acme_buffer *json, struct acme_error *err)
 {
     cJSON *root = cJSON_CreateObject();
-    cJSON *list = NULL;
     bool ok;
 
-    ok = cJSON_AddTrueToObject(root, "termsOfServiceAgreed") != NULL;
-    if (ok && contact_count > 0) {
-        list = cJSON_AddArrayToObject(root, "contact");
-        ok = list != NULL;
-    }
-    for (size_t i = 0; ok && i < contact_count; i++) {
-        ok = append(list, cJSON_CreateString(contacts[i]));
-    }
+    ok = cJSON_AddTrueToObject(root, "termsOfServiceAgreed") != NULL
+        && (contact_count == 0
+            || add_contacts(root, contacts, contact_count));
     if (ok && binding != NULL) {
         ok = cJSON_AddRawToObject(root, "externalAccountBinding", binding)
             != NULL;
     }
+    return finish(root, ok, json, err);
+}
+
+bool
+acme_payload_find_account(struct acme_buffer *json, struct acme_error *err)
+{
+    cJSON *root = cJSON_CreateObject();
+
+    return finish(root, cJSON_AddTrueToObject(root, "onlyReturnExisting")
+        != NULL, json, err);
+}
+
+bool
+acme_payload_contacts(const char *const *contacts, size_t contact_count,
+    struct acme_buffer *json, struct acme_error *err)
+{
+    cJSON *root = cJSON_CreateObject();
+
+    return finish(root, add_contacts(root, contacts, contact_count), json,
+        err);
+}
+
+bool
+acme_payload_key_change(const char *account_url, const char *old_jwk,
+    struct acme_buffer *json, struct acme_error *err)
+{
+    cJSON *root = cJSON_CreateObject();
+
+    return finish(root,
+        cJSON_AddStringToObject(root, "account", account_url) != NULL
+            && cJSON_AddRawToObject(root, "oldKey", old_jwk) != NULL, json,
+        err);
+}
+
+bool
+acme_payload_revoke(struct acme_bytes certificate_der, unsigned reason,
+    struct acme_buffer *json, struct acme_error *err)
+{
+    struct acme_buffer text = ACME_BUFFER(64 * 1024);
+    cJSON *root = cJSON_CreateObject();
+    bool ok;
+
+    ok = acme_base64url_add(&text, certificate_der)
+        && cJSON_AddStringToObject(root, "certificate",
+            acme_buffer_text(&text)) != NULL
+        && (reason == 0
+            || cJSON_AddNumberToObject(root, "reason", reason) != NULL);
+    acme_buffer_free(&text);
     return finish(root, ok, json, err);
 }
 

@@ -20,6 +20,25 @@ struct acme_order_options {
     const char *profile;   /* of the directory's meta.profiles */
 };
 
+/* RFC 8555 7.3.1: {"onlyReturnExisting": true}. */
+bool acme_payload_find_account(struct acme_buffer *json,
+    struct acme_error *err);
+
+/* RFC 8555 7.3.2: {"contact": [...]}, an empty list for none. */
+bool acme_payload_contacts(const char *const *contacts, size_t contact_count,
+    struct acme_buffer *json, struct acme_error *err);
+
+/*
+ * RFC 8555 7.3.5: {"account": .., "oldKey": ..}, what the new key signs.
+ *   old_jwk   the old public key as JSON
+ */
+bool acme_payload_key_change(const char *account_url, const char *old_jwk,
+    struct acme_buffer *json, struct acme_error *err);
+
+/* RFC 8555 7.6: {"certificate": .., "reason": ..}; reason 0 is left out. */
+bool acme_payload_revoke(struct acme_bytes certificate_der, unsigned reason,
+    struct acme_buffer *json, struct acme_error *err);
+
 /* RFC 8555 7.4: identifiers of type dns, or ip (RFC 8738). */
 bool acme_payload_new_order(const char *const *names, size_t name_count,
     const struct acme_order_options *options, struct acme_buffer *json,

@@ -44,7 +44,8 @@ static enum acme_verdict
 verdict_of(const char *type, const char *detail, int status)
 {
     if (strcmp(type, "unauthorized") == 0
-        && strcasestr(detail, "deactivated") != NULL) {
+        && (strcasestr(detail, "deactivated") != NULL
+            || strcasestr(detail, "status \"revoked\"") != NULL)) {
         return ACME_MISCONFIG;
     }
     for (size_t i = 0; i < sizeof(verdicts) / sizeof(*verdicts); i++) {
@@ -209,8 +210,9 @@ acme_problem_of_reply(const struct acme_reply *reply, struct acme_error *err)
     "and a few days only"
 #define BROKEN_OFF "the CA, or something in between, broke the connection " \
     "off: nothing to do here unless it goes on"
-#define DEACTIVATED "this account is deactivated: move its folder in " \
-    "accounts/ away, and a new one is registered"
+#define DEACTIVATED "this account is deactivated or revoked: move its " \
+    "folder in accounts/ away and reload the server, and a new one is " \
+    "registered"
 
 static const struct {
     const char *type;
@@ -243,7 +245,9 @@ static const struct {
     { "invalidContact", NULL, "correct or leave out acme_contact" },
     { "unsupportedContact", NULL, "correct or leave out acme_contact" },
     { "unauthorized", "deactivated", DEACTIVATED },
+    { "unauthorized", "status \"revoked\"", DEACTIVATED },
     { NULL, "account is deactivated", DEACTIVATED },
+    { NULL, "account is revoked", DEACTIVATED },
     { NULL, "during secondary validation", "it works from one place of the "
         "world but not from others: check all name servers, balanced "
         "machines and firewalls that limit by country or rate" },
@@ -314,4 +318,12 @@ acme_problem_hint(const struct acme_error *err)
         }
     }
     return NULL;
+}
+
+bool
+acme_problem_closes_account(const struct acme_error *err)
+{
+    const char *hint = acme_problem_hint(err);
+
+    return hint != NULL && strcmp(hint, DEACTIVATED) == 0;
 }

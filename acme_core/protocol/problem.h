@@ -32,4 +32,7 @@ bool acme_problem_of_object(const cJSON *problem, struct acme_error *err);
  */
 const char *acme_problem_hint(const struct acme_error *err);
 
+/* Is it that the CA has closed our account for good? */
+bool acme_problem_closes_account(const struct acme_error *err);
+
 #endif

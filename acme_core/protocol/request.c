@@ -18,6 +18,16 @@ acme_kind_name(enum acme_kind kind)
         return "finalize";
     case ACME_KIND_DEACTIVATE:
         return "authorization deactivation";
+    case ACME_KIND_FIND_ACCOUNT:
+        return "account look-up";
+    case ACME_KIND_TRY_NEW_KEY:
+        return "account look-up by the new key";
+    case ACME_KIND_UPDATE_ACCOUNT:
+        return "account update";
+    case ACME_KIND_KEY_CHANGE:
+        return "keyChange";
+    case ACME_KIND_REVOKE:
+        return "revokeCert";
     }
     return "?";
 }

@@ -20,7 +20,12 @@ enum acme_kind {
     ACME_KIND_POST_AS_GET,     /* 6.3 */
     ACME_KIND_RESPOND,         /* 7.5.1 */
     ACME_KIND_FINALIZE,        /* 7.4 */
-    ACME_KIND_DEACTIVATE       /* 7.5.2, an authorization */
+    ACME_KIND_DEACTIVATE,      /* 7.5.2, an authorization */
+    ACME_KIND_FIND_ACCOUNT,    /* 7.3.1 */
+    ACME_KIND_TRY_NEW_KEY,     /* 7.3.1, signed by a key that is to be */
+    ACME_KIND_UPDATE_ACCOUNT,  /* 7.3.2 */
+    ACME_KIND_KEY_CHANGE,      /* 7.3.5 */
+    ACME_KIND_REVOKE           /* 7.6 */
 };
 
 /* "newOrder" and so on, for logs; "?" when out of range. */

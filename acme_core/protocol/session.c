@@ -51,6 +51,17 @@ struct acme_session {
     bool stale;                  /* the directory is to be read again */
     bool said;                   /* the keeper knows the directory */
     bool saved;                  /* the keeper knows the account */
+    bool is_new;                 /* the account was made now */
+    bool find;                   /* the account is to be looked up by its key */
+    bool sought;                 /* that was done, in vain */
+    bool key_in_doubt;           /* a key change may have got through */
+    enum { UNTRIED, KNOWN, UNKNOWN } new_key;  /* to the CA */
+    bool update;                 /* the contacts are to be sent */
+    bool updated;                /* they were taken or refused */
+    char update_refused[768];    /* the CA's words, or "" */
+    char *bind_url, *mail;       /* where bindings are given out, or NULL */
+    bool bound;                  /* the keeper has the binding */
+    struct acme_binding binding; /* .kid is "" while there is none */
     bool forgot;
     int64_t forgot_at_ms;
     struct nonce nonces[NONCES]; /* a ring; the newest is at next - 1 */
@@ -110,10 +121,46 @@ acme_session_free(struct acme_session *session)
     free_directory(&session->directory);
     free(session->first_url);
     free(session->account);
+    free(session->bind_url);
+    free(session->mail);
+    explicit_bzero(&session->binding, sizeof(session->binding));
     free(session);
 }
 
+void
+acme_session_hint(struct acme_session *session, unsigned hints)
+{
+    session->find |= (hints & ACME_ACCOUNT_MAY_EXIST) != 0;
+    session->key_in_doubt |= (hints & ACME_ACCOUNT_KEY_IN_DOUBT) != 0;
+    session->update |= (hints & ACME_ACCOUNT_UPDATE) != 0;
+}
+
+bool
+acme_session_bind_by_mail(struct acme_session *session, const char *url,
+    const char *mail)
+{
+    session->bind_url = strdup(url);
+    session->mail = strdup(mail);
+    return session->bind_url != NULL && session->mail != NULL;
+}
+
 /* ---- what comes next */
+
+/* The account is not known yet: by its key, or as a new one? */
+static enum acme_session_need
+next_for_account(const struct acme_session *session, const char **url_out)
+{
+    *url_out = session->directory.new_account;
+    if (session->find) {
+        return ACME_SESSION_FIND_ACCOUNT;
+    }
+    if (session->bind_url == NULL || session->bound) {
+        return ACME_SESSION_NEW_ACCOUNT;
+    }
+    *url_out = session->bind_url;
+    return session->binding.kid[0] == '\0' ? ACME_SESSION_GET_BINDING
+                                           : ACME_SESSION_SAY_BINDING;
+}
 
 enum acme_session_need
 acme_session_next(const struct acme_session *session, const char **url_out)
@@ -128,12 +175,23 @@ acme_session_next(const struct acme_session *session, const char **url_out)
         *url_out = directory->url;
         return ACME_SESSION_SAY_DIRECTORY;
     }
-    if (session->account == NULL) {
+    if (session->key_in_doubt) {
         *url_out = directory->new_account;
-        return ACME_SESSION_NEW_ACCOUNT;
+        return session->new_key == UNTRIED ? ACME_SESSION_TRY_NEW_KEY
+                                           : ACME_SESSION_SAY_KEY;
+    }
+    if (session->account == NULL) {
+        return next_for_account(session, url_out);
     }
     *url_out = session->account;
-    return session->saved ? ACME_SESSION_READY : ACME_SESSION_SAVE_ACCOUNT;
+    if (!session->saved) {
+        return ACME_SESSION_SAVE_ACCOUNT;
+    }
+    if (session->update) {
+        return session->updated ? ACME_SESSION_SAVE_UPDATE
+                                : ACME_SESSION_UPDATE_ACCOUNT;
+    }
+    return ACME_SESSION_READY;
 }
 
 void
@@ -145,12 +203,26 @@ acme_session_done(struct acme_session *session)
     case ACME_SESSION_SAY_DIRECTORY:
         session->said = true;
         break;
+    case ACME_SESSION_SAY_KEY:
+        session->key_in_doubt = false;
+        break;
+    case ACME_SESSION_SAY_BINDING:
+        session->bound = true;
+        explicit_bzero(&session->binding, sizeof(session->binding));
+        break;
     case ACME_SESSION_SAVE_ACCOUNT:
         session->saved = true;
         break;
+    case ACME_SESSION_SAVE_UPDATE:
+        session->update = session->updated = false;
+        break;
     case ACME_SESSION_READY:
     case ACME_SESSION_GET_DIRECTORY:
+    case ACME_SESSION_TRY_NEW_KEY:
+    case ACME_SESSION_FIND_ACCOUNT:
+    case ACME_SESSION_GET_BINDING:
     case ACME_SESSION_NEW_ACCOUNT:
+    case ACME_SESSION_UPDATE_ACCOUNT:
         break;
     }
 }
@@ -382,9 +454,37 @@ read_account(struct acme_session *session, const struct acme_reply *reply,
     if (!acme_session_allows(session, url, err)) {
         return acme_while(err, "the account URL");
     }
+    free(session->account);
     session->account = strdup(url);
     session->saved = false;
+    session->is_new = reply->status == 201;
+    session->find = false;
     return session->account != NULL || acme_fail_memory(err);
+}
+
+/* What the keeper is told of the key has the account's URL in it. */
+static bool
+read_new_key(struct acme_session *session, const struct acme_reply *reply,
+    struct acme_error *err)
+{
+    if (!read_account(session, reply, err)) {
+        return false;
+    }
+    session->saved = true;
+    session->new_key = KNOWN;
+    return true;
+}
+
+static bool
+read_update(struct acme_session *session, const struct acme_reply *reply,
+    struct acme_error *err)
+{
+    if (!check_account_status(reply->body, err)) {
+        return false;
+    }
+    session->updated = true;
+    session->update_refused[0] = '\0';
+    return true;
 }
 
 static bool
@@ -398,21 +498,119 @@ acme_session_reply(struct acme_session *session, int64_t now_ms,
     const struct acme_reply *reply, struct acme_error *err)
 {
     const char *url;
+    enum acme_session_need need = acme_session_next(session, &url);
 
-    if (!is_success(reply)) {
+    if (!is_success(reply) && need != ACME_SESSION_GET_BINDING) {
         return acme_problem_of_reply(reply, err);
     }
-    switch (acme_session_next(session, &url)) {
+    switch (need) {
     case ACME_SESSION_GET_DIRECTORY:
         return read_directory(session, now_ms, reply, err);
+    case ACME_SESSION_TRY_NEW_KEY:
+        return read_new_key(session, reply, err);
+    case ACME_SESSION_FIND_ACCOUNT:
     case ACME_SESSION_NEW_ACCOUNT:
         return read_account(session, reply, err);
+    case ACME_SESSION_GET_BINDING:
+        return acme_binding_read(reply, &session->binding, err);
+    case ACME_SESSION_UPDATE_ACCOUNT:
+        return read_update(session, reply, err);
     case ACME_SESSION_READY:
     case ACME_SESSION_SAY_DIRECTORY:
+    case ACME_SESSION_SAY_KEY:
+    case ACME_SESSION_SAY_BINDING:
     case ACME_SESSION_SAVE_ACCOUNT:
+    case ACME_SESSION_SAVE_UPDATE:
         break;
     }
     return acme_fail(err, ACME_PEER_BROKE, "a reply that nobody waits for");
+}
+
+/* ---- ways around a refusal */
+
+/* The CA has no account of this key (7.3.1), said as the RFC wants it. */
+static bool
+has_none(const struct acme_error *why)
+{
+    return strcmp(why->problem, "accountDoesNotExist") == 0
+        || strcmp(why->problem, "externalAccountRequired") == 0;
+}
+
+/* Or in other words: a look-up that is refused is no reason to give up. */
+static bool
+refuses_to_look(const struct acme_error *why)
+{
+    return why->verdict == ACME_REFUSED && why->http_status >= 400
+        && why->http_status <= 499;
+}
+
+/* ZeroSSL says so of an account that is bound already. */
+static bool
+is_bound(const struct acme_error *why)
+{
+    return strcasestr(why->text, "not awaiting external account binding")
+        != NULL;
+}
+
+/*
+ * Contacts are no reason not to order. A refusal is told to the operator; what
+ * may pass is tried by the next session; a closed account is the orders' own
+ * concern.
+ */
+static bool
+go_on_without_update(struct acme_session *session,
+    const struct acme_error *why)
+{
+    if (strcmp(why->problem, "invalidContact") == 0
+        || strcmp(why->problem, "unsupportedContact") == 0
+        || (why->verdict == ACME_REFUSED && !has_none(why))) {
+        session->updated = true;
+        snprintf(session->update_refused, sizeof(session->update_refused),
+            "%s", why->text);
+        return true;
+    }
+    if (why->verdict == ACME_MISCONFIG || has_none(why)) {
+        return false;
+    }
+    session->update = false;
+    return true;
+}
+
+bool
+acme_session_failed(struct acme_session *session, enum acme_session_need need,
+    const struct acme_error *why)
+{
+    switch (need) {
+    case ACME_SESSION_TRY_NEW_KEY:
+        if (!has_none(why)) {
+            return false;
+        }
+        session->new_key = UNKNOWN;
+        return true;
+    case ACME_SESSION_FIND_ACCOUNT:
+        if (!has_none(why) && !refuses_to_look(why)) {
+            return false;
+        }
+        session->find = false;
+        session->sought = true;
+        return true;
+    case ACME_SESSION_NEW_ACCOUNT:
+        session->bound = false;  /* a binding is good for one attempt */
+        session->find = is_bound(why) && !session->sought;
+        return session->find;
+    case ACME_SESSION_UPDATE_ACCOUNT:
+        return go_on_without_update(session, why);
+    case ACME_SESSION_READY:
+    case ACME_SESSION_GET_DIRECTORY:
+    case ACME_SESSION_SAY_DIRECTORY:
+    case ACME_SESSION_SAY_KEY:
+    case ACME_SESSION_GET_BINDING:
+    case ACME_SESSION_SAY_BINDING:
+    case ACME_SESSION_SAVE_ACCOUNT:
+    case ACME_SESSION_SAVE_UPDATE:
+        break;
+    }
+    return false;
 }
 
 bool
@@ -427,7 +625,7 @@ acme_session_forget_account(struct acme_session *session, int64_t now_ms)
     }
     free(session->account);
     session->account = NULL;
-    session->saved = false;
+    session->saved = session->bound = false;
     session->forgot = true;
     session->forgot_at_ms = now_ms;
     return true;
@@ -445,6 +643,36 @@ const char *
 acme_session_account(const struct acme_session *session)
 {
     return session->account;
+}
+
+bool
+acme_session_account_is_new(const struct acme_session *session)
+{
+    return session->is_new;
+}
+
+bool
+acme_session_new_key_is_known(const struct acme_session *session)
+{
+    return session->new_key == KNOWN;
+}
+
+const char *
+acme_session_update_refused(const struct acme_session *session)
+{
+    return session->update_refused;
+}
+
+const char *
+acme_session_mail(const struct acme_session *session)
+{
+    return session->mail;
+}
+
+const struct acme_binding *
+acme_session_binding(const struct acme_session *session)
+{
+    return &session->binding;
 }
 
 const char *

@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "base/error.h"
+#include "protocol/binding.h"
 #include "protocol/request.h"
 
 struct acme_session;
@@ -24,12 +25,36 @@ struct acme_session *acme_session_new(const char *directory_url,
     const char *account_url);
 void acme_session_free(struct acme_session *session);
 
+/* What the keeper knows of the account beyond its URL; or'ed. */
+enum acme_account_hint {
+    ACME_ACCOUNT_MAY_EXIST = 1,  /* the key has been used: look it up first */
+    ACME_ACCOUNT_KEY_IN_DOUBT = 2,  /* a key change may have got through */
+    ACME_ACCOUNT_UPDATE = 4      /* the contacts have changed */
+};
+
+/* To be told before the first need, or at any later time. */
+void acme_session_hint(struct acme_session *session, unsigned hints);
+
+/*
+ * For a CA that gives out bindings (RFC 8555 7.3.4) for a mail address: where,
+ * and which. Copies both; false when memory ends.
+ */
+bool acme_session_bind_by_mail(struct acme_session *session, const char *url,
+    const char *mail);
+
 enum acme_session_need {
     ACME_SESSION_READY = 1,      /* orders may send */
     ACME_SESSION_GET_DIRECTORY,  /* GET the url; follow redirects */
     ACME_SESSION_SAY_DIRECTORY,  /* tell the keeper the directory's URLs */
+    ACME_SESSION_TRY_NEW_KEY,    /* newAccount, existing only, by the new key */
+    ACME_SESSION_SAY_KEY,        /* tell the keeper whose key it is */
+    ACME_SESSION_FIND_ACCOUNT,   /* newAccount, existing only */
+    ACME_SESSION_GET_BINDING,    /* POST acme_session_mail() to the url */
+    ACME_SESSION_SAY_BINDING,    /* hand acme_session_binding() over */
     ACME_SESSION_NEW_ACCOUNT,    /* sign and POST newAccount to the url */
-    ACME_SESSION_SAVE_ACCOUNT    /* have acme_session_account() saved */
+    ACME_SESSION_SAVE_ACCOUNT,   /* have acme_session_account() saved */
+    ACME_SESSION_UPDATE_ACCOUNT, /* POST the contacts to the url (7.3.2) */
+    ACME_SESSION_SAVE_UPDATE      /* and tell the keeper what became of it */
 };
 
 /* What must happen next; idempotent. The URL that goes with it is borrowed
@@ -37,11 +62,18 @@ enum acme_session_need {
 enum acme_session_need acme_session_next(const struct acme_session *session,
     const char **url_out);
 
-/* Take a reply to GET_DIRECTORY or NEW_ACCOUNT that acme_session_read called
- * OK. After false the session still needs the same; the orders that wait fail
+/* Take a reply that acme_session_read called OK (to GET_BINDING: any). After
+ * false the session still needs the same; the orders that wait fail
  * with err. */
 bool acme_session_reply(struct acme_session *session, int64_t now_ms,
     const struct acme_reply *reply, struct acme_error *err);
+
+/*
+ * A request for this need failed. True when the session goes on by another
+ * way: acme_session_next() says by which. False: the orders that wait fail.
+ */
+bool acme_session_failed(struct acme_session *session,
+    enum acme_session_need need, const struct acme_error *why);
 
 /*
  * An order begins: a directory that is older than a day is read again first,
@@ -49,7 +81,7 @@ bool acme_session_reply(struct acme_session *session, int64_t now_ms,
  */
 void acme_session_refresh(struct acme_session *session, int64_t now_ms);
 
-/* SAY_DIRECTORY or SAVE_ACCOUNT is done. */
+/* What the keeper was told, or was to save, is done. */
 void acme_session_done(struct acme_session *session);
 
 /* The CA said accountDoesNotExist (its memory was lost): register again.
@@ -63,6 +95,17 @@ const char *acme_session_account(const struct acme_session *session);
 const char *acme_session_new_nonce_url(const struct acme_session *session);
 const char *acme_session_new_account_url(const struct acme_session *session);
 const char *acme_session_new_order_url(const struct acme_session *session);
+
+/* Was the account made now, with the contacts that went along? */
+bool acme_session_account_is_new(const struct acme_session *session);
+/* At SAY_KEY: is the new key the account's? */
+bool acme_session_new_key_is_known(const struct acme_session *session);
+/* At SAVE_UPDATE: why the CA refused the contacts, or "". */
+const char *acme_session_update_refused(const struct acme_session *session);
+/* The address for GET_BINDING; at SAY_BINDING what it brought. */
+const char *acme_session_mail(const struct acme_session *session);
+const struct acme_binding *acme_session_binding(
+    const struct acme_session *session);
 
 /* All URLs of the directory object, newline-separated, borrowed. */
 const char *acme_session_urls(const struct acme_session *session);

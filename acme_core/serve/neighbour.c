@@ -20,8 +20,18 @@
 
 enum { PATIENCE_MS = 1000 };
 
-static int
-connect_to(const char *state_path)
+static bool
+is_trusted(int fd)
+{
+    struct ucred peer;
+    socklen_t len = sizeof(peer);
+
+    return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) == 0
+        && (peer.uid == 0 || peer.uid == geteuid());
+}
+
+int
+acme_neighbour_connect(const char *state_path)
 {
     struct sockaddr_un address = { .sun_family = AF_UNIX };
     int dir_fd = open(state_path, O_PATH | O_DIRECTORY | O_CLOEXEC);
@@ -34,23 +44,13 @@ connect_to(const char *state_path)
     /* through the descriptor: a socket's path has no more than 107 bytes */
     snprintf(address.sun_path, sizeof(address.sun_path),
         "/proc/self/fd/%d/control.sock", dir_fd);
-    if (fd >= 0 && connect(fd, (struct sockaddr *) &address,
-            sizeof(address)) != 0) {
+    if (fd >= 0 && (connect(fd, (struct sockaddr *) &address,
+            sizeof(address)) != 0 || !is_trusted(fd))) {
         close(fd);
         fd = -1;
     }
     close(dir_fd);
     return fd;
-}
-
-static bool
-is_trusted(int fd)
-{
-    struct ucred peer;
-    socklen_t len = sizeof(peer);
-
-    return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) == 0
-        && (peer.uid == 0 || peer.uid == geteuid());
 }
 
 /* The one descriptor of a message; when there are more, they are closed. */
@@ -105,15 +105,13 @@ receive_page(int fd)
 int
 acme_neighbour_page(const char *state_path)
 {
-    int fd = connect_to(state_path);
-    int page_fd = -1;
+    int fd = acme_neighbour_connect(state_path);
+    int page_fd;
 
     if (fd < 0) {
         return -1;
     }
-    if (is_trusted(fd)) {
-        page_fd = receive_page(fd);
-    }
+    page_fd = receive_page(fd);
     close(fd);
     return page_fd;
 }

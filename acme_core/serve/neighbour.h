@@ -9,4 +9,10 @@
  */
 int acme_neighbour_page(const char *state_path);
 
+/*
+ * A connection, non-blocking, to the keeper that has this store; what comes
+ * first is its greeting. -1 when there is none, or it is run by a stranger.
+ */
+int acme_neighbour_connect(const char *state_path);
+
 #endif

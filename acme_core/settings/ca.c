@@ -14,27 +14,32 @@ static const struct preset {
     const char *name;
     const char *url;        /* NULL: `words` say why not */
     const char *words;      /* where to get what acme_eab wants, or NULL */
+    const char *by_mail;    /* or where it is given out for a mail address */
 } presets[] = {
-    { "letsencrypt", "https://acme-v02.api.letsencrypt.org/directory", NULL },
+    { "letsencrypt", "https://acme-v02.api.letsencrypt.org/directory", NULL,
+        NULL },
     { "letsencrypt-staging",
-        "https://acme-staging-v02.api.letsencrypt.org/directory", NULL },
+        "https://acme-staging-v02.api.letsencrypt.org/directory", NULL,
+        NULL },
     { "zerossl", "https://acme.zerossl.com/v2/DV90",
-        "ZeroSSL shows it under Developer, EAB Credentials" },
+        "ZeroSSL shows it under Developer, EAB Credentials",
+        "https://api.zerossl.com/acme/eab-credentials-email" },
     { "google", "https://dv.acme-v02.api.pki.goog/directory",
         "\"gcloud publicca external-account-keys create\" prints it; it is "
-        "good for one account and seven days" },
+        "good for one account and seven days", NULL },
     { "google-staging",
         "https://dv.acme-v02.test-api.pki.goog/directory",
         "\"gcloud publicca external-account-keys create\" with the test "
-        "endpoint prints it; it is good for one account and seven days" },
+        "endpoint prints it; it is good for one account and seven days",
+        NULL },
     { "actalis", "https://acme-api.actalis.com/acme/directory",
-        "Actalis shows it in the ACME settings of your account" },
+        "Actalis shows it in the ACME settings of your account", NULL },
     { "sslcom-rsa", "https://acme.ssl.com/sslcom-dv-rsa",
-        "SSL.com shows it under API and ACME credentials" },
+        "SSL.com shows it under API and ACME credentials", NULL },
     { "sslcom-ecc", "https://acme.ssl.com/sslcom-dv-ecc",
-        "SSL.com shows it under API and ACME credentials" },
+        "SSL.com shows it under API and ACME credentials", NULL },
     { "buypass", NULL, "Buypass stopped issuing certificates, it was "
-        "closed on 2025-10-31" },
+        "closed on 2025-10-31", NULL },
 };
 
 enum { PRESETS = sizeof(presets) / sizeof(*presets) };
@@ -93,7 +98,7 @@ acme_ca_url(const char *argument, struct acme_error *err)
 }
 
 static const struct preset *
-find_preset(const char *url)
+preset_of_url(const char *url)
 {
     for (size_t i = 0; i < PRESETS; i++) {
         if (presets[i].url != NULL && strcmp(presets[i].url, url) == 0) {
@@ -103,18 +108,26 @@ find_preset(const char *url)
     return NULL;
 }
 
-bool
-acme_ca_is_public(const char *url)
-{
-    return find_preset(url) != NULL;
-}
-
 const char *
 acme_ca_eab_source(const char *url)
 {
-    const struct preset *preset = find_preset(url);
+    const struct preset *preset = preset_of_url(url);
 
     return preset != NULL ? preset->words : NULL;
+}
+
+const char *
+acme_ca_eab_by_mail(const char *url)
+{
+    const struct preset *preset = preset_of_url(url);
+
+    return preset != NULL ? preset->by_mail : NULL;
+}
+
+bool
+acme_ca_is_public(const char *url)
+{
+    return preset_of_url(url) != NULL;
 }
 
 bool

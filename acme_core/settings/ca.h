@@ -23,6 +23,12 @@ bool acme_ca_is_public(const char *url);
  */
 const char *acme_ca_eab_source(const char *url);
 
+/*
+ * Where the CA gives out bindings for a mail address (see
+ * protocol/binding.h); NULL for CAs that do not.
+ */
+const char *acme_ca_eab_by_mail(const char *url);
+
 /* What people call it: the preset's name, or the URL's host and port. */
 bool acme_ca_name(const char *argument, char *name, size_t size);
 

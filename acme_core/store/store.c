@@ -349,6 +349,36 @@ acme_store_account_write(struct acme_store *store, const char *ca,
 }
 
 bool
+acme_store_account_rename(struct acme_store *store, const char *ca,
+    const char *id, const char *from, const char *to, struct acme_error *err)
+{
+    int fd = open_account(store, ca, id, false, err);
+    bool ok;
+
+    if (fd < 0) {
+        return false;
+    }
+    ok = acme_durable_rename(fd, from, fd, to, err);
+    close(fd);
+    return ok || acme_while(err, "accounts/%s/%s", ca, id);
+}
+
+bool
+acme_store_account_remove(struct acme_store *store, const char *ca,
+    const char *id, const char *file, struct acme_error *err)
+{
+    int fd = open_account(store, ca, id, false, err);
+    bool ok;
+
+    if (fd < 0) {
+        return false;
+    }
+    ok = acme_durable_remove(fd, file, err);
+    close(fd);
+    return ok || acme_while(err, "accounts/%s/%s", ca, id);
+}
+
+bool
 acme_store_pending_read(struct acme_store *store, const char *folder,
     const char *file, struct acme_buffer *out, struct acme_error *err)
 {

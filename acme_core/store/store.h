@@ -2,6 +2,7 @@
  * The names and the meaning of every path below acme_state_path:
  *
  *   accounts/<ca>/<id>/{account.json,account.key}
+ *   accounts/<ca>/<id>/account.key.new            while the key is changed
  *   certs/<folder>/entry                          what the folder is for
  *   certs/<folder>/<generation>/{fullchain.pem,privkey.pem,meta.json}
  *   certs/<folder>/<generation>/{fullchain.rsa.pem,privkey.rsa.pem,
@@ -86,6 +87,12 @@ bool acme_store_account_read(struct acme_store *store, const char *ca,
 bool acme_store_account_write(struct acme_store *store, const char *ca,
     const char *id, const char *file, struct acme_bytes data,
     struct acme_error *err);
+
+/* Rename one of its files over another, on disk when it returns / remove. */
+bool acme_store_account_rename(struct acme_store *store, const char *ca,
+    const char *id, const char *from, const char *to, struct acme_error *err);
+bool acme_store_account_remove(struct acme_store *store, const char *ca,
+    const char *id, const char *file, struct acme_error *err);
 
 /*
  * For -t: can each CA of the settings get what it needs for an account? The

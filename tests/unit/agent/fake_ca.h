@@ -1,7 +1,8 @@
 /*
  * A CA for the agent's tests: enough of RFC 8555 for orders of one name, with
  * faults on demand. It verifies no signature. A request's body, made by the
- * test in the keeper's place, is "<nonce> <account URL> <url> <name>".
+ * test in the keeper's place, is "<nonce> <account URL> <url> <name>", the
+ * name of a look-up being "find" or "find-new-key".
  */
 
 #ifndef TESTS_FAKE_CA_H
@@ -24,7 +25,14 @@ enum {
     DIRECTORY_MOVED = 512,       /* /dir redirects to /new/dir */
     NO_RENEWAL_INFO = 2048,
     RENEWAL_INFO_DOWN = 4096,
-    RENEWAL_WINDOW_INVERTED = 8192
+    RENEWAL_WINDOW_INVERTED = 8192,
+    HAS_OUR_ACCOUNT = 16384,     /* a look-up finds it */
+    KNOWS_NEW_KEY = 32768,       /* ... by the new key */
+    REFUSES_CONTACTS = 65536,
+    BUSY_WITH_ACCOUNTS = 131072, /* updates, key changes, revocations */
+    REFUSES_BINDINGS = 262144,
+    IS_BOUND = 524288,           /* newAccount: no binding is awaited */
+    OFFERS_LITTLE = 1048576      /* no keyChange, no revokeCert */
 };
 
 enum { CA_NONCES = 65536, CA_ORDERS = 1024 };
@@ -84,8 +92,11 @@ ca_directory(const struct call *call)
 
     snprintf(body, sizeof(body), "{\"newNonce\":\"%s/nonce\","
         "\"newAccount\":\"%s/account\",\"newOrder\":\"%s/order\","
-        "\"%s\":\"%s/renewal\"}", call->origin, call->origin, call->origin,
-        call->knob & NO_RENEWAL_INFO ? "other" : "renewalInfo", call->origin);
+        "\"%s\":\"%s/renewal\",\"%s\":\"%s/rollover\","
+        "\"%s\":\"%s/revoke\"}", call->origin, call->origin, call->origin,
+        call->knob & NO_RENEWAL_INFO ? "other" : "renewalInfo", call->origin,
+        call->knob & OFFERS_LITTLE ? "x" : "keyChange", call->origin,
+        call->knob & OFFERS_LITTLE ? "y" : "revokeCert", call->origin);
     if (call->knob & DIRECTORY_DOWN) {
         ca_send(call, "503 Unavailable", "", "");
     } else if (call->knob & DIRECTORY_SAYS_BAD_NONCE) {
@@ -132,11 +143,56 @@ ca_new_nonce(const struct call *call)
 static inline void
 ca_new_account(const struct call *call)
 {
+    bool find = strncmp(call->name, "find", 4) == 0;
+    unsigned wanted = strcmp(call->name, "find") == 0 ? HAS_OUR_ACCOUNT
+                                                     : KNOWS_NEW_KEY;
     char headers[256];
 
+    if (find && !(call->knob & wanted)) {
+        ca_problem(call, "400 Bad Request", "accountDoesNotExist", "");
+        return;
+    }
+    if (!find && (call->knob & IS_BOUND)) {
+        ca_send(call, "400 Bad Request", "", "{\"type\":\"urn:ietf:params:"
+            "acme:error:malformed\",\"detail\":\"The account is not "
+            "awaiting external account binding\"}");
+        return;
+    }
     snprintf(headers, sizeof(headers), "Location: %s/account/%u\r\n",
         call->origin, ++ca.accounts);
-    ca_send(call, "201 Created", headers, "{\"status\":\"valid\"}");
+    ca_send(call, find ? "200 OK" : "201 Created", headers,
+        "{\"status\":\"valid\"}");
+}
+
+/* An update, a key change or a revocation: signed by the account. */
+static inline void
+ca_account_request(const struct call *call)
+{
+    if (call->knob & BUSY_WITH_ACCOUNTS) {
+        ca_send(call, "503 Unavailable", "", "<html>");
+    } else if (call->knob & REFUSES_CONTACTS) {
+        ca_problem(call, "400 Bad Request", "invalidContact", "");
+    } else {
+        ca_send(call, "200 OK", "", "");
+    }
+}
+
+/* As ZeroSSL's: no ACME, so no nonce. */
+static inline void
+ca_binding(const struct call *call)
+{
+    const char *body = call->knob & REFUSES_BINDINGS
+        ? "{\"success\":false,\"error\":{\"code\":2900,\"type\":\"no_mail\"}}"
+        : "{\"success\":true,\"eab_kid\":\"kid-1\","
+            "\"eab_hmac_key\":\"c2VjcmV0\"}";
+
+    if (strcmp(call->heard->body, "email=me%40a.test") != 0
+        || strcasestr(call->heard->head, "\r\nContent-Type: "
+            "application/x-www-form-urlencoded\r\n") == NULL) {
+        body = "{}";
+    }
+    fprintf(call->out, "HTTP/1.1 200 OK\r\nContent-Length: %zu\r\n\r\n%s",
+        strlen(body), body);
 }
 
 static inline void
@@ -252,7 +308,9 @@ ca_post(struct call *call)
     const char *path = call->heard->path;
 
     ca.posts++;
-    if (sscanf(call->heard->body, "%63s %255s %511s %255s", call->nonce,
+    if (strcmp(path, "/binding") == 0) {
+        ca_binding(call);
+    } else if (sscanf(call->heard->body, "%63s %255s %511s %255s", call->nonce,
             call->account, call->url, call->name) != 4
         || strcmp(call->url + strlen(call->origin), path) != 0) {
         ca_problem(call, "400 Bad Request", "malformed", "");
@@ -260,6 +318,9 @@ ca_post(struct call *call)
         ca_problem(call, "400 Bad Request", "badNonce", "");
     } else if (strcmp(path, "/account") == 0) {
         ca_new_account(call);
+    } else if (strncmp(path, "/account/", 9) == 0
+        || strcmp(path, "/rollover") == 0 || strcmp(path, "/revoke") == 0) {
+        ca_account_request(call);
     } else if (!knows_account(call)) {
         ca_problem(call, "400 Bad Request", "accountDoesNotExist", "");
     } else if (strcmp(path, "/order") == 0) {

@@ -15,6 +15,7 @@
 #include "fake_ca.h"
 #include "ipc/channel.h"
 #include "protocol/request.h"
+#include "protocol/session.h"
 
 enum { SESSION = 1, FIRST_JOB = 100, JOBS = 700, PATIENCE_S = 40,
     FIRST_QUESTION = 5000, QUESTIONS = 64 };
@@ -25,7 +26,13 @@ struct fixture {
     pthread_t thread;
     char account[ACME_URL_MAX + 1];     /* as a keeper saves it */
     unsigned heard[64];                 /* messages, by type */
-    unsigned signed_kinds[8];
+    unsigned signed_kinds[ACME_KIND_REVOKE + 1];
+    uint32_t hints;                     /* of the account, for send_ca */
+    const char *mail;                   /* to bind it by, or NULL */
+    unsigned wants_update;              /* the answer to SAVE_ACCOUNT */
+    char told[1024];                    /* first text of KEY, UPDATED ... */
+    uint32_t told_number;
+    bool task_done;
     unsigned refuse_kind;               /* answer its SIGN by REFUSED */
     unsigned mute_type;                 /* leave such messages unanswered */
     char final_directory[ACME_URL_MAX + 1];
@@ -109,13 +116,17 @@ send_message(struct fixture *f, struct acme_message message)
 static void
 send_ca_with(struct fixture *f, const char *account, int trust_fd)
 {
-    char url[64];
+    char url[64], bind_url[64];
 
     snprintf(url, sizeof(url), "https://127.0.0.1:%d/dir", f->server.port);
+    snprintf(bind_url, sizeof(bind_url), "https://127.0.0.1:%d/binding",
+        f->server.port);
     snprintf(f->account, sizeof(f->account), "%s", account);
     send_message(f, (struct acme_message) { .type = ACME_MESSAGE_CA,
-        .id = SESSION, .fd = trust_fd, .text = { acme_bytes_of(url),
-        acme_bytes_of(account), acme_bytes_of("test/1") } });
+        .id = SESSION, .number = f->hints, .fd = trust_fd, .text = {
+        acme_bytes_of(url), acme_bytes_of(account), acme_bytes_of("test/1"),
+        acme_bytes_of(NULL), acme_bytes_of(f->mail),
+        acme_bytes_of(f->mail != NULL ? bind_url : NULL) } });
 }
 
 static int
@@ -156,6 +167,14 @@ send_order(struct fixture *f, unsigned job)
 }
 
 static void
+send_task(struct fixture *f, unsigned job, enum acme_kind kind)
+{
+    send_message(f, (struct acme_message) { .type = ACME_MESSAGE_TASK,
+        .id = FIRST_JOB + job, .number = SESSION, .status = kind,
+        .fd = -1 });
+}
+
+static void
 send_word(struct fixture *f, enum acme_message_type type, uint32_t id,
     const char *text)
 {
@@ -189,20 +208,27 @@ text_of(const struct acme_message *message, unsigned index)
 static void
 sign(struct fixture *f, const struct acme_message *message)
 {
-    char body[4096];
+    char body[4096], name[32];
 
-    assert_in_range(message->number, ACME_KIND_NEW_ACCOUNT,
-        ACME_KIND_DEACTIVATE);
-    assert_int_equal(message->number == ACME_KIND_NEW_ACCOUNT,
+    assert_in_range(message->number, ACME_KIND_NEW_ACCOUNT, ACME_KIND_REVOKE);
+    assert_int_equal(message->number == ACME_KIND_NEW_ACCOUNT
+        || (message->number >= ACME_KIND_FIND_ACCOUNT
+            && message->number <= ACME_KIND_UPDATE_ACCOUNT),
         message->id == SESSION);
+    snprintf(name, sizeof(name), "job%u.test", message->id - FIRST_JOB);
+    if (message->number == ACME_KIND_FIND_ACCOUNT
+        || message->number == ACME_KIND_TRY_NEW_KEY) {
+        strcpy(name, message->number == ACME_KIND_FIND_ACCOUNT ? "find"
+            : "find-new-key");
+    }
     f->signed_kinds[message->number]++;
     if (message->number == f->refuse_kind) {
         send_word(f, ACME_MESSAGE_REFUSED, message->id, "because");
         return;
     }
-    snprintf(body, sizeof(body), "%s %s %s job%u.test", text_of(message, 1),
+    snprintf(body, sizeof(body), "%s %s %s %s", text_of(message, 1),
         f->account[0] != '\0' ? f->account : "none", text_of(message, 0),
-        message->id - FIRST_JOB);
+        name);
     send_word(f, ACME_MESSAGE_SIGNED, message->id, body);
 }
 
@@ -289,7 +315,20 @@ answer(struct fixture *f, const struct acme_message *message)
     case ACME_MESSAGE_SAVE_ACCOUNT:
         snprintf(f->account, sizeof(f->account), "%.2048s",
             text_of(message, 0));
+        send_message(f, (struct acme_message) { .type = ACME_MESSAGE_DONE,
+            .id = message->id, .number = f->wants_update, .fd = -1 });
+        break;
+    case ACME_MESSAGE_KEY:
+    case ACME_MESSAGE_BINDING:
+    case ACME_MESSAGE_UPDATED:
+        snprintf(f->told, sizeof(f->told), "%.500s %.500s",
+            text_of(message, 0), text_of(message, 1));
+        f->told_number = message->number;
         send_word(f, ACME_MESSAGE_DONE, message->id, "");
+        break;
+    case ACME_MESSAGE_TASK_DONE:
+        end_of_job(f, message);
+        f->task_done = true;
         break;
     case ACME_MESSAGE_SAVE_ORDER:
     case ACME_MESSAGE_PUBLISH:
@@ -666,6 +705,219 @@ ca_told_of_again_begins_anew(void **state)
     assert_int_equal(directories(f), 2);
 }
 
+/* ---- an account that there is */
+
+static void
+used_key_finds_its_account(void **state)
+{
+    struct fixture *f = *state;
+
+    f->hints = ACME_ACCOUNT_MAY_EXIST;
+    set_fault(f, HAS_OUR_ACCOUNT);
+    send_ca(f, "");
+    send_order(f, 0);
+    await_end_of(f, 1);
+    assert_all_certified(f, 0, 1);
+    assert_int_equal(f->signed_kinds[ACME_KIND_FIND_ACCOUNT], 1);
+    assert_int_equal(f->signed_kinds[ACME_KIND_NEW_ACCOUNT], 0);
+}
+
+static void
+used_key_without_an_account_registers_one(void **state)
+{
+    struct fixture *f = *state;
+
+    f->hints = ACME_ACCOUNT_MAY_EXIST;
+    send_ca(f, "");
+    send_order(f, 0);
+    await_end_of(f, 1);
+    assert_all_certified(f, 0, 1);
+    assert_int_equal(f->signed_kinds[ACME_KIND_FIND_ACCOUNT], 1);
+    assert_int_equal(f->signed_kinds[ACME_KIND_NEW_ACCOUNT], 1);
+}
+
+static void
+account_that_is_bound_already_is_found(void **state)
+{
+    struct fixture *f = *state;
+
+    set_fault(f, IS_BOUND | HAS_OUR_ACCOUNT);
+    send_ca(f, "");
+    send_order(f, 0);
+    await_end_of(f, 1);
+    assert_all_certified(f, 0, 1);
+    assert_int_equal(f->signed_kinds[ACME_KIND_NEW_ACCOUNT], 1);
+    assert_int_equal(f->signed_kinds[ACME_KIND_FIND_ACCOUNT], 1);
+}
+
+static void
+key_in_doubt_is_asked_for_before_an_order(void **state)
+{
+    struct fixture *f = *state;
+
+    f->hints = ACME_ACCOUNT_KEY_IN_DOUBT;
+    send_ca(f, "https://127.0.0.1/account/9");
+    send_order(f, 0);
+    await_end_of(f, 1);
+    assert_all_certified(f, 0, 1);
+    assert_int_equal(f->heard[ACME_MESSAGE_KEY], 1);
+    assert_int_equal(f->told_number, 0);
+
+    set_fault(f, KNOWS_NEW_KEY);
+    send_ca(f, "https://127.0.0.1/account/9");
+    send_order(f, 1);
+    await_end_of(f, 2);
+    assert_all_certified(f, 1, 1);
+    assert_int_equal(f->told_number, 1);
+    assert_non_null(strstr(f->told, "/account/1"));
+}
+
+static void
+changed_contacts_are_sent_once(void **state)
+{
+    struct fixture *f = *state;
+
+    f->wants_update = 1;
+    send_ca(f, "");
+    for (unsigned i = 0; i < 3; i++) {
+        send_order(f, i);
+    }
+    await_end_of(f, 3);
+    assert_all_certified(f, 0, 3);
+    assert_int_equal(f->signed_kinds[ACME_KIND_UPDATE_ACCOUNT], 1);
+    assert_int_equal(f->heard[ACME_MESSAGE_UPDATED], 1);
+    assert_string_equal(f->told, " ");
+}
+
+static void
+contacts_that_are_refused_stop_no_order(void **state)
+{
+    struct fixture *f = *state;
+    char url[64];
+
+    snprintf(url, sizeof(url), "https://127.0.0.1:%d/account/9",
+        f->server.port);
+    f->hints = ACME_ACCOUNT_UPDATE;
+    set_fault(f, REFUSES_CONTACTS);
+    send_ca(f, url);
+    send_order(f, 0);
+    await_end_of(f, 1);
+    assert_all_certified(f, 0, 1);
+    assert_string_equal(f->told, "invalidContact: says the fake CA ");
+
+    set_fault(f, BUSY_WITH_ACCOUNTS);
+    send_ca(f, url);
+    send_order(f, 1);
+    await_end_of(f, 2);
+    assert_all_certified(f, 1, 1);
+    assert_int_equal(f->heard[ACME_MESSAGE_UPDATED], 1);
+}
+
+/* ---- a binding for a mail address */
+
+static void
+binding_is_got_before_the_account(void **state)
+{
+    struct fixture *f = *state;
+
+    f->mail = "me@a.test";
+    send_ca(f, "");
+    send_order(f, 0);
+    send_order(f, 1);
+    await_end_of(f, 2);
+    assert_all_certified(f, 0, 2);
+    assert_int_equal(f->heard[ACME_MESSAGE_BINDING], 1);
+    assert_string_equal(f->told, "kid-1 c2VjcmV0");
+}
+
+static void
+binding_that_is_refused_fails_in_the_words_of_the_ca(void **state)
+{
+    struct fixture *f = *state;
+
+    f->mail = "me@a.test";
+    set_fault(f, REFUSES_BINDINGS);
+    send_ca(f, "");
+    send_order(f, 0);
+    await_end_of(f, 1);
+    assert_true(f->results[0].failed);
+    assert_int_equal(f->results[0].verdict, ACME_MISCONFIG);
+    assert_string_equal(f->results[0].step, "account binding");
+    assert_non_null(strstr(f->results[0].text, "no_mail (code 2900)"));
+    set_fault(f, 0);
+    send_order(f, 1);
+    await_end_of(f, 2);
+    assert_all_certified(f, 1, 1);
+}
+
+/* ---- one request for the account */
+
+static void
+task_is_one_request(void **state)
+{
+    static const enum acme_kind kinds[] = { ACME_KIND_KEY_CHANGE,
+        ACME_KIND_REVOKE };
+    struct fixture *f = *state;
+
+    set_fault(f, REFUSES_SOME_NONCES);
+    send_ca(f, "https://127.0.0.1/account/9");
+    for (unsigned i = 0; i < 2; i++) {
+        f->task_done = false;
+        send_task(f, i, kinds[i]);
+        await_end_of(f, i + 1);
+        assert_true(f->task_done);
+        assert_true(f->signed_kinds[kinds[i]] >= 1);
+    }
+    send_order(f, 2);
+    await_end_of(f, 3);
+    assert_all_certified(f, 2, 1);
+}
+
+static const struct {
+    unsigned fault;
+    unsigned verdict;
+    const char *step, *words;
+} task_failures[] = {
+    { OFFERS_LITTLE, ACME_MISCONFIG, "keyChange", "offers no keyChange" },
+    { BUSY_WITH_ACCOUNTS, ACME_RETRY, "keyChange", "HTTP status 503" },
+    { DIRECTORY_DOWN, ACME_RETRY, "directory", "HTTP status 503" },
+    { NEW_NONCE_DOWN | NO_NONCE_ELSEWHERE, ACME_RETRY, "keyChange",
+        "newNonce" },
+};
+
+static void
+task_fails_in_words(void **state)
+{
+    struct fixture *f = *state;
+
+    for (unsigned i = 0;
+         i < sizeof(task_failures) / sizeof(task_failures[0]); i++) {
+        set_fault(f, task_failures[i].fault);
+        send_ca(f, "https://127.0.0.1/account/9");
+        send_task(f, i, ACME_KIND_KEY_CHANGE);
+        await_end_of(f, i + 1);
+        assert_true(f->results[i].failed);
+        assert_int_equal(f->results[i].verdict, task_failures[i].verdict);
+        assert_string_equal(f->results[i].step, task_failures[i].step);
+        if (strstr(f->results[i].text, task_failures[i].words) == NULL) {
+            fail_msg("%s", f->results[i].text);
+        }
+    }
+}
+
+static void
+task_of_another_kind_is_ignored(void **state)
+{
+    struct fixture *f = *state;
+
+    send_ca(f, "https://127.0.0.1/account/9");
+    send_task(f, 0, ACME_KIND_NEW_ORDER);
+    send_order(f, 1);
+    await_end_of(f, 1);
+    assert_all_certified(f, 1, 1);
+    assert_int_equal(f->signed_kinds[ACME_KIND_NEW_ORDER], 1);
+}
+
 /* ---- a CA that lost our account */
 
 static void
@@ -1024,6 +1276,17 @@ main(void)
         TEST(unusable_trust_fails_orders_and_not_the_agent),
         TEST(session_refused_by_the_keeper_fails_those_who_wait),
         TEST(ca_told_of_again_begins_anew),
+        TEST(used_key_finds_its_account),
+        TEST(used_key_without_an_account_registers_one),
+        TEST(account_that_is_bound_already_is_found),
+        TEST(key_in_doubt_is_asked_for_before_an_order),
+        TEST(changed_contacts_are_sent_once),
+        TEST(contacts_that_are_refused_stop_no_order),
+        TEST(binding_is_got_before_the_account),
+        TEST(binding_that_is_refused_fails_in_the_words_of_the_ca),
+        TEST(task_is_one_request),
+        TEST(task_fails_in_words),
+        TEST(task_of_another_kind_is_ignored),
         TEST(lost_account_is_registered_once_for_all_orders),
         TEST(account_lost_in_mid_order_begins_the_order_anew),
         TEST(account_that_is_lost_again_and_again_is_a_failure),

@@ -15,7 +15,7 @@
 #define BUFFER ACME_BUFFER(ACME_MESSAGE_MAX)
 
 /* Offsets of fields in the datagram, to break them one by one. */
-enum { VERSION_AT = 8, TYPE_AT = 10, LEN_AT = 24, HEADER_LEN = 48 };
+enum { VERSION_AT = 8, TYPE_AT = 10, LEN_AT = 24, HEADER_LEN = 56 };
 
 static const struct acme_message sign = {
     .type = ACME_MESSAGE_SIGN,
@@ -83,25 +83,32 @@ static const struct {
     enum acme_message_end receiver;
     size_t max[ACME_MESSAGE_TEXTS];
 } types[] = {
-    { "CA", ACME_MESSAGE_CA, ACME_END_AGENT, { 2048, 2048, 1024, 1000 } },
+    { "CA", ACME_MESSAGE_CA, ACME_END_AGENT,
+        { 2048, 2048, 1024, 1000, 256, 2048 } },
     { "ORDER", ACME_MESSAGE_ORDER, ACME_END_AGENT,
         { 40 * 1024, 2048, 64, 256 } },
     { "CANCEL", ACME_MESSAGE_CANCEL, ACME_END_AGENT, { 0 } },
     { "SIGNED", ACME_MESSAGE_SIGNED, ACME_END_AGENT, { 60 * 1024, 0, 0, 0 } },
     { "DONE", ACME_MESSAGE_DONE, ACME_END_AGENT, { 0 } },
-    { "REFUSED", ACME_MESSAGE_REFUSED, ACME_END_AGENT, { 1024, 0, 0, 0 } },
+    { "REFUSED", ACME_MESSAGE_REFUSED, ACME_END_AGENT,
+        { 1024, 256, 0, 0 } },
     { "RENEWAL_INFO", ACME_MESSAGE_RENEWAL_INFO, ACME_END_AGENT,
         { 256, 0, 0, 0 } },
+    { "TASK", ACME_MESSAGE_TASK, ACME_END_AGENT, { 0 } },
     { "DIRECTORY", ACME_MESSAGE_DIRECTORY, ACME_END_KEEPER,
-        { 2048, 16 * 1024, 2048, 2048, 1024 } },
+        { 2048, 16 * 1024, 2048, 2048, 1024, 2048, 2048 } },
     { "SAVE_ACCOUNT", ACME_MESSAGE_SAVE_ACCOUNT, ACME_END_KEEPER,
         { 2048, 0, 0, 0 } },
+    { "KEY", ACME_MESSAGE_KEY, ACME_END_KEEPER, { 2048 } },
+    { "BINDING", ACME_MESSAGE_BINDING, ACME_END_KEEPER, { 256, 256 } },
+    { "UPDATED", ACME_MESSAGE_UPDATED, ACME_END_KEEPER, { 1024 } },
     { "SIGN", ACME_MESSAGE_SIGN, ACME_END_KEEPER, { 2048, 256, 0, 0 } },
     { "SAVE_ORDER", ACME_MESSAGE_SAVE_ORDER, ACME_END_KEEPER,
         { 2048, 0, 0, 0 } },
     { "PUBLISH", ACME_MESSAGE_PUBLISH, ACME_END_KEEPER,
         { 256, 128, 2048, 64 } },
     { "CHAIN", ACME_MESSAGE_CHAIN, ACME_END_KEEPER, { 60 * 1024, 0, 0, 0 } },
+    { "TASK_DONE", ACME_MESSAGE_TASK_DONE, ACME_END_KEEPER, { 0 } },
     { "FAILED", ACME_MESSAGE_FAILED, ACME_END_KEEPER,
         { 256, 256, 1024, 256, 64 } },
     { "LOG", ACME_MESSAGE_LOG, ACME_END_KEEPER, { 1024, 0, 0, 0 } },

@@ -8,6 +8,7 @@
 
 #include <errno.h>
 
+#include "protocol/session.h"
 #include "scene.h"
 
 #define KEY_PATH "accounts/%s/default/account.key"
@@ -146,6 +147,177 @@ cas_do_not_share_an_account(void **state)
     account_free(&account);
 }
 
+/* ---- contacts */
+
+static char *const contacts[] = { (char *) "mailto:a@a.test",
+    (char *) "mailto:b@a.test" };
+
+static void
+set_contacts(struct scene *scene, size_t count)
+{
+    scene->settings.contacts = (char **) contacts;
+    scene->settings.contact_count = count;
+}
+
+static bool
+wants_update(const struct scene *scene)
+{
+    return account_wants_update(&scene->account, &scene->settings);
+}
+
+static void
+contacts_are_news_until_they_were_taken(void **state)
+{
+    struct scene *scene = *state;
+    struct acme_error err;
+
+    assert_true(account_load(&scene->account, scene->keeper.store, &err));
+    set_contacts(scene, 1);
+    assert_false(wants_update(scene));  /* newAccount brings them */
+    assert_true(account_save_url(&scene->account, &scene->keeper,
+        BASE "/acct/1", &err));
+    assert_true(wants_update(scene));
+    assert_true(account_save_contacts(&scene->account, &scene->keeper, true,
+        &err));
+    assert_false(wants_update(scene));
+    assert_true(load_again(scene, &err));
+    assert_false(wants_update(scene));
+    set_contacts(scene, 2);
+    assert_true(wants_update(scene));
+    set_contacts(scene, 0);
+    assert_true(wants_update(scene));
+    assert_true(account_save_contacts(&scene->account, &scene->keeper, true,
+        &err));
+    assert_true(load_again(scene, &err));
+    assert_false(wants_update(scene));
+}
+
+static void
+refused_contacts_are_news_when_they_change(void **state)
+{
+    struct scene *scene = *state;
+    struct acme_error err;
+
+    assert_true(account_load(&scene->account, scene->keeper.store, &err));
+    assert_true(account_save_url(&scene->account, &scene->keeper,
+        BASE "/acct/1", &err));
+    set_contacts(scene, 2);
+    assert_true(account_save_contacts(&scene->account, &scene->keeper, false,
+        &err));
+    assert_true(load_again(scene, &err));
+    assert_false(wants_update(scene));
+    assert_string_equal(scene->account.url, BASE "/acct/1");
+    set_contacts(scene, 1);
+    assert_true(wants_update(scene));
+    set_contacts(scene, 0);
+    assert_false(wants_update(scene));
+}
+
+static void
+without_any_an_old_account_json_asks_for_no_update(void **state)
+{
+    struct scene *scene = *state;
+    struct acme_error err;
+
+    assert_true(account_load(&scene->account, scene->keeper.store, &err));
+    scribble(scene, path_of(scene, JSON_PATH),
+        "{\"url\":\"" BASE "/acct/1\",\"contacts\":7}");
+    assert_true(load_again(scene, &err));
+    assert_false(wants_update(scene));
+    set_contacts(scene, 1);
+    assert_true(wants_update(scene));
+}
+
+/* ---- two keys */
+
+#define NEW_KEY_PATH "accounts/%s/default/account.key.new"
+
+static void
+a_new_key_is_on_disk_beside_the_old_one(void **state)
+{
+    struct scene *scene = *state;
+    struct acme_error err;
+    char old[8192], new[8192];
+
+    assert_true(account_load(&scene->account, scene->keeper.store, &err));
+    assert_true(account_save_url(&scene->account, &scene->keeper,
+        BASE "/acct/1", &err));
+    strcpy(old, content_of(scene, path_of(scene, KEY_PATH)));
+    assert_true(account_make_new_key(&scene->account, scene->keeper.store,
+        &err));
+    strcpy(new, content_of(scene, path_of(scene, NEW_KEY_PATH)));
+    assert_string_not_equal(old, new);
+    assert_string_equal(content_of(scene, path_of(scene, KEY_PATH)), old);
+
+    /* a crash: both are there, and the account is that of the old one */
+    assert_true(load_again(scene, &err));
+    assert_non_null(scene->account.new_key);
+    assert_string_equal(scene->account.url, BASE "/acct/1");
+
+    assert_true(account_take_new_key(&scene->account, &scene->keeper,
+        BASE "/acct/1", &err));
+    assert_string_equal(content_of(scene, path_of(scene, KEY_PATH)), new);
+    assert_false(is_there(scene, path_of(scene, NEW_KEY_PATH)));
+    assert_true(load_again(scene, &err));
+    assert_null(scene->account.new_key);
+    assert_string_equal(scene->account.url, BASE "/acct/1");
+}
+
+static void
+a_new_key_that_is_not_taken_leaves_no_trace(void **state)
+{
+    struct scene *scene = *state;
+    struct acme_error err;
+
+    assert_true(account_load(&scene->account, scene->keeper.store, &err));
+    assert_true(account_make_new_key(&scene->account, scene->keeper.store,
+        &err));
+    assert_true(account_drop_new_key(&scene->account, scene->keeper.store,
+        &err));
+    assert_false(is_there(scene, path_of(scene, NEW_KEY_PATH)));
+    assert_null(scene->account.new_key);
+    assert_non_null(scene->account.key);
+}
+
+static void
+a_crash_between_the_files_is_no_loss(void **state)
+{
+    struct scene *scene = *state;
+    char saved[8192], from[400], to[400];
+    struct acme_error err;
+
+    assert_true(account_load(&scene->account, scene->keeper.store, &err));
+    assert_true(account_save_url(&scene->account, &scene->keeper,
+        BASE "/acct/1", &err));
+    strcpy(saved, content_of(scene, path_of(scene, JSON_PATH)));
+    assert_true(account_make_new_key(&scene->account, scene->keeper.store,
+        &err));
+    strcpy(from, path_of(scene, NEW_KEY_PATH));
+    strcpy(to, path_of(scene, KEY_PATH));
+    assert_int_equal(renameat(scene->dir_fd, from, scene->dir_fd, to), 0);
+    assert_true(load_again(scene, &err));
+    assert_null(scene->account.new_key);
+    assert_null(scene->account.url);  /* to be found by the key */
+    assert_true(scene->account.used);
+}
+
+static void
+a_key_that_was_moved_away_makes_room_for_another(void **state)
+{
+    struct scene *scene = *state;
+    struct acme_error err;
+
+    assert_true(account_load(&scene->account, scene->keeper.store, &err));
+    account_look_again(&scene->account, scene->keeper.store);
+    assert_non_null(scene->account.key);
+    assert_int_equal(unlinkat(scene->dir_fd, path_of(scene, KEY_PATH), 0), 0);
+    account_look_again(&scene->account, scene->keeper.store);
+    assert_null(scene->account.key);
+    assert_true(account_load(&scene->account, scene->keeper.store, &err));
+    assert_false(scene->account.used);
+    assert_true(is_there(scene, path_of(scene, KEY_PATH)));
+}
+
 /* ---- the directory */
 
 static bool
@@ -265,6 +437,69 @@ the_agent_is_told_once_of_a_ca(void **state)
     assert_false(got);
 }
 
+static struct acme_message
+announced(struct scene *scene)
+{
+    struct acme_message message;
+    struct acme_error err;
+    bool got;
+
+    scene->account.announced = false;
+    assert_true(account_announce(&scene->account, &scene->keeper, &err));
+    assert_true(acme_channel_next(scene->agent, &message, &got, &err));
+    assert_true(got);
+    return message;
+}
+
+static void
+the_agent_is_told_what_is_known_of_the_account(void **state)
+{
+    struct scene *scene = *state;
+    struct acme_error err;
+
+    assert_true(account_load(&scene->account, scene->keeper.store, &err));
+    assert_int_equal(announced(scene).number, 0);
+    assert_true(load_again(scene, &err));
+    assert_int_equal(announced(scene).number, ACME_ACCOUNT_MAY_EXIST);
+    assert_true(account_save_url(&scene->account, &scene->keeper,
+        BASE "/acct/1", &err));
+    assert_int_equal(announced(scene).number, 0);
+    set_contacts(scene, 1);
+    assert_int_equal(announced(scene).number, ACME_ACCOUNT_UPDATE);
+    assert_true(account_make_new_key(&scene->account, scene->keeper.store,
+        &err));
+    assert_int_equal(announced(scene).number,
+        ACME_ACCOUNT_UPDATE | ACME_ACCOUNT_KEY_IN_DOUBT);
+}
+
+static void
+a_ca_that_binds_by_mail_is_asked_for_the_first_contact(void **state)
+{
+    struct scene *scene = *state;
+    struct acme_message message;
+    struct acme_error err;
+    char mail[100], url[100];
+
+    assert_true(account_load(&scene->account, scene->keeper.store, &err));
+    set_contacts(scene, 2);
+    message = announced(scene);
+    assert_int_equal(message.text[4].len + message.text[5].len, 0);
+    scene->ca.url = (char *) "https://acme.zerossl.com/v2/DV90";
+    message = announced(scene);
+    assert_true(acme_message_text(&message, 4, mail, sizeof(mail)));
+    assert_true(acme_message_text(&message, 5, url, sizeof(url)));
+    assert_string_equal(mail, "a@a.test");
+    assert_string_equal(url,
+        "https://api.zerossl.com/acme/eab-credentials-email");
+    scene->ca.eab_kid = (char *) "kid";
+    message = announced(scene);
+    assert_int_equal(message.text[4].len + message.text[5].len, 0);
+    scene->ca.eab_kid = NULL;
+    set_contacts(scene, 0);
+    message = announced(scene);
+    assert_int_equal(message.text[4].len + message.text[5].len, 0);
+}
+
 static void
 a_missing_trust_file_is_named(void **state)
 {
@@ -297,6 +532,15 @@ main(void)
         TEST(bad_directories_leave_nothing_to_sign_for),
         TEST(a_directory_of_many_urls_is_bounded),
         TEST(the_agent_is_told_once_of_a_ca),
+        TEST(contacts_are_news_until_they_were_taken),
+        TEST(refused_contacts_are_news_when_they_change),
+        TEST(without_any_an_old_account_json_asks_for_no_update),
+        TEST(a_new_key_is_on_disk_beside_the_old_one),
+        TEST(a_new_key_that_is_not_taken_leaves_no_trace),
+        TEST(a_crash_between_the_files_is_no_loss),
+        TEST(a_key_that_was_moved_away_makes_room_for_another),
+        TEST(the_agent_is_told_what_is_known_of_the_account),
+        TEST(a_ca_that_binds_by_mail_is_asked_for_the_first_contact),
         TEST(a_missing_trust_file_is_named),
     };
 

@@ -23,6 +23,8 @@ set_directory(struct scene *scene)
 
     assert_true(account_set_directory(&scene->account, BASE "/dir", urls,
         BASE "/sign-me-up", BASE "/order-plz", &err));
+    assert_true(account_set_offers(&scene->account, BASE "/rollover",
+        BASE "/revoke", false, &err));
 }
 
 /* One account and one job that the agent works on. */
@@ -120,6 +122,17 @@ urls_of_the_directory_are_signed_and_others_are_not(void **state)
         { "closing it by dots", true, ACME_KIND_DEACTIVATE, BASE "/x/../my-account/1", false },
         { "closing it by slashes", true, ACME_KIND_DEACTIVATE, BASE "//my-account/1", false },
         { "another one of nearly that name", true, ACME_KIND_DEACTIVATE, BASE "/my-account/12", true },
+        { "a look-up", false, ACME_KIND_FIND_ACCOUNT, BASE "/sign-me-up", true },
+        { "a look-up of a job", true, ACME_KIND_FIND_ACCOUNT, BASE "/sign-me-up", false },
+        { "a look-up elsewhere", false, ACME_KIND_FIND_ACCOUNT, BASE "/order-plz", false },
+        { "a look-up by a key that there is not", false, ACME_KIND_TRY_NEW_KEY, BASE "/sign-me-up", false },
+        { "an update", false, ACME_KIND_UPDATE_ACCOUNT, BASE "/my-account/1", true },
+        { "an update of a job", true, ACME_KIND_UPDATE_ACCOUNT, BASE "/my-account/1", false },
+        { "an update of another account", false, ACME_KIND_UPDATE_ACCOUNT, BASE "/my-account/2", false },
+        { "keyChange of a session", false, ACME_KIND_KEY_CHANGE, BASE "/rollover", false },
+        { "keyChange of a job", true, ACME_KIND_KEY_CHANGE, BASE "/rollover", false },
+        { "revokeCert of a session", false, ACME_KIND_REVOKE, BASE "/revoke", false },
+        { "revokeCert of a job", true, ACME_KIND_REVOKE, BASE "/revoke", false },
         { "no kind", true, 0, BASE "/order-plz", false },
         { "unknown kind", true, 77, BASE "/order-plz", false },
     };
@@ -267,6 +280,154 @@ log_lines_cannot_forge_others(void **state)
     assert_int_equal(scene->line_count, 1);
     assert_null(strchr(scene->lines[0], '\n'));
     assert_non_null(strstr(scene->lines[0], "acme: example.test: ca.test: "));
+}
+
+/* ---- the account */
+
+/* The keeper's one word, with its number and second text. */
+static struct acme_message
+word(struct scene *scene)
+{
+    struct acme_message message;
+    struct acme_error err;
+    bool got;
+
+    assert_true(acme_channel_next(scene->agent, &message, &got, &err));
+    assert_true(got);
+    return message;
+}
+
+static void
+hear_all(struct scene *scene)
+{
+    last_word(scene, NULL, 0);
+}
+
+static void
+a_ca_that_demands_a_binding_is_not_asked_without(void **state)
+{
+    struct scene *scene = *state;
+    struct acme_message refused;
+    struct acme_error err;
+    char text[500];
+
+    hear_all(scene);
+    assert_true(account_set_offers(&scene->account, "", "", true, &err));
+    assert_true(say(scene, ACME_MESSAGE_SIGN, 1, ACME_KIND_NEW_ACCOUNT,
+        BASE "/sign-me-up", "bm9uY2U", NULL));
+    refused = word(scene);
+    assert_int_equal(refused.type, ACME_MESSAGE_REFUSED);
+    assert_int_equal(refused.number, ACME_MISCONFIG);
+    assert_true(acme_message_text(&refused, 0, text, sizeof(text)));
+    assert_non_null(strstr(text, "add \"acme_eab " BASE "/dir KID FILE;\""));
+    assert_true(acme_message_text(&refused, 1, text, sizeof(text)));
+    assert_string_equal(text, "externalAccountRequired");
+    /* a look-up needs none */
+    assert_true(say(scene, ACME_MESSAGE_SIGN, 1, ACME_KIND_FIND_ACCOUNT,
+        BASE "/sign-me-up", "bm9uY2U", NULL));
+    assert_int_equal(word(scene).type, ACME_MESSAGE_SIGNED);
+}
+
+static void
+a_binding_got_by_mail_is_used_and_forgotten(void **state)
+{
+    struct scene *scene = *state;
+    char with[8192], without[8192];
+
+    assert_true(say(scene, ACME_MESSAGE_SIGN, 1, ACME_KIND_NEW_ACCOUNT,
+        BASE "/sign-me-up", "bm9uY2U", NULL));
+    assert_int_equal(last_word(scene, without, sizeof(without)),
+        ACME_MESSAGE_SIGNED);
+    assert_true(say(scene, ACME_MESSAGE_BINDING, 1, 0, "kid", "AAAA", NULL));
+    assert_int_equal(last_word(scene, NULL, 0), ACME_MESSAGE_DONE);
+    assert_true(say(scene, ACME_MESSAGE_SIGN, 1, ACME_KIND_NEW_ACCOUNT,
+        BASE "/sign-me-up", "bm9uY2U", NULL));
+    assert_int_equal(last_word(scene, with, sizeof(with)),
+        ACME_MESSAGE_SIGNED);
+    assert_true(strlen(with) > strlen(without) + 300);
+    assert_true(say(scene, ACME_MESSAGE_SAVE_ACCOUNT, 1, 1, BASE
+        "/my-account/2", NULL, NULL));
+    assert_string_equal(scene->account.binding.kid, "");
+    assert_string_equal(scene->account.binding.key, "");
+}
+
+static void
+a_binding_that_is_none_is_refused(void **state)
+{
+    static const struct { const char *kid, *key; } rows[] = {
+        { "", "AAAA" }, { "kid", "" }, { "k d", "AAAA" }, { "kid", "A!" },
+    };
+    struct scene *scene = *state;
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+        assert_true(say(scene, ACME_MESSAGE_BINDING, 1, 0, rows[i].kid,
+            rows[i].key, NULL));
+        assert_int_equal(last_word(scene, NULL, 0), ACME_MESSAGE_REFUSED);
+        assert_string_equal(scene->account.binding.kid, "");
+    }
+}
+
+static char *const contacts[] = { (char *) "mailto:a@a.test" };
+
+static void
+contacts_went_along_with_a_new_account_only(void **state)
+{
+    struct scene *scene = *state;
+
+    scene->settings.contacts = (char **) contacts;
+    scene->settings.contact_count = 1;
+    hear_all(scene);
+    assert_true(say(scene, ACME_MESSAGE_SAVE_ACCOUNT, 1, 1, BASE
+        "/my-account/2", NULL, NULL));
+    assert_int_equal(word(scene).number, 0);
+    assert_true(say(scene, ACME_MESSAGE_SAVE_ACCOUNT, 1, 0, BASE
+        "/my-account/2", NULL, NULL));
+    assert_int_equal(word(scene).number, 1);
+    assert_true(say(scene, ACME_MESSAGE_UPDATED, 1, 0, "", NULL, NULL));
+    assert_int_equal(word(scene).type, ACME_MESSAGE_DONE);
+    assert_false(account_wants_update(&scene->account, &scene->settings));
+}
+
+static void
+refused_contacts_are_one_warning_in_the_words_of_the_ca(void **state)
+{
+    struct scene *scene = *state;
+
+    scene->settings.contacts = (char **) contacts;
+    scene->settings.contact_count = 1;
+    scene->line_count = 0;
+    assert_true(say(scene, ACME_MESSAGE_UPDATED, 1, 0,
+        "invalidContact: not\nso", NULL, NULL));
+    assert_int_equal(scene->line_count, 1);
+    assert_true(logged(scene, "the CA does not take acme_contact: "
+        "invalidContact: not\\x0Aso; ")
+        || logged(scene, "invalidContact: not\\x0aso; "));
+    assert_false(account_wants_update(&scene->account, &scene->settings));
+}
+
+static void
+a_key_is_not_taken_when_none_is_in_doubt(void **state)
+{
+    struct scene *scene = *state;
+
+    assert_false(say(scene, ACME_MESSAGE_KEY, 1, 1, BASE "/my-account/1",
+        NULL, NULL));
+    assert_false(say(scene, ACME_MESSAGE_KEY, 1, 0, "", NULL, NULL));
+    assert_non_null(scene->account.key);
+}
+
+static void
+a_closed_account_is_named_with_its_folder(void **state)
+{
+    struct scene *scene = *state;
+
+    scene->line_count = 0;
+    assert_true(say(scene, ACME_MESSAGE_FAILED, job_id(scene),
+        ACME_MISCONFIG, "", "", "the CA says the account is deactivated"));
+    assert_true(logged(scene, "/accounts/ca.test_14000-"));
+    assert_true(logged(scene, "hint: this account is deactivated or revoked: "
+        "move its folder in accounts/ away"));
+    assert_true(scene->job.next_at >= NOW + DAY * 9 / 10);
 }
 
 static void
@@ -432,6 +593,13 @@ main(void)
         TEST(words_out_of_turn_end_the_agent),
         TEST(a_last_log_line_of_an_ended_job_is_no_crime),
         TEST(log_lines_cannot_forge_others),
+        TEST(a_ca_that_demands_a_binding_is_not_asked_without),
+        TEST(a_binding_got_by_mail_is_used_and_forgotten),
+        TEST(a_binding_that_is_none_is_refused),
+        TEST(contacts_went_along_with_a_new_account_only),
+        TEST(refused_contacts_are_one_warning_in_the_words_of_the_ca),
+        TEST(a_key_is_not_taken_when_none_is_in_doubt),
+        TEST(a_closed_account_is_named_with_its_folder),
         TEST(a_chain_that_is_not_ours_is_not_written),
         TEST(the_longest_request_fits_into_a_message),
         TEST(a_failure_is_logged_once_with_the_next_attempt),

@@ -106,6 +106,47 @@ another_key_type_makes_it_due(void **state)
 }
 
 static void
+a_revoked_one_is_due_and_goes_on_serving(void **state)
+{
+    struct scene *scene = *state;
+    struct acme_buffer der = ACME_BUFFER(ACME_STORE_FILE_MAX);
+    char serial[64];
+    struct acme_error err;
+
+    put_in_service(scene, BASE "/dir", NULL);
+    assert_true(is_current(scene));
+    assert_true(service_revocable(&scene->job, &scene->keeper, &der, serial,
+        &err));
+    assert_true(der.len > 100 && der.at[0] == 0x30);
+    strcpy(scene->job.plan.revoked, "00");
+    assert_true(is_current(scene));
+    strcpy(scene->job.plan.revoked, serial);
+    assert_false(is_current(scene));
+    assert_true(scene->job.served);
+    assert_false(scene->job.fits);
+    assert_true(logged(scene, "to be replaced: it is revoked"));
+    acme_buffer_free(&der);
+}
+
+static void
+what_is_not_there_or_of_another_ca_is_not_revoked(void **state)
+{
+    struct scene *scene = *state;
+    struct acme_buffer der = ACME_BUFFER(ACME_STORE_FILE_MAX);
+    char serial[64];
+    struct acme_error err;
+
+    assert_false(is_current(scene));
+    assert_false(service_revocable(&scene->job, &scene->keeper, &der, serial,
+        &err));
+    put_in_service(scene, "https://other.test/dir", NULL);
+    assert_false(service_revocable(&scene->job, &scene->keeper, &der, serial,
+        &err));
+    assert_non_null(strstr(err.text, "of another CA than ca.test"));
+    acme_buffer_free(&der);
+}
+
+static void
 another_ca_makes_it_due(void **state)
 {
     struct scene *scene = *state;
@@ -207,6 +248,8 @@ main(void)
         TEST(what_fits_is_current_until_it_is_due),
         TEST(a_name_that_was_added_makes_it_due_and_it_goes_on_serving),
         TEST(another_key_type_makes_it_due),
+        TEST(a_revoked_one_is_due_and_goes_on_serving),
+        TEST(what_is_not_there_or_of_another_ca_is_not_revoked),
         TEST(another_ca_makes_it_due),
         TEST(another_profile_makes_it_due),
         TEST(without_a_readable_meta_it_is_taken_as_ours),

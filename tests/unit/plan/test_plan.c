@@ -104,6 +104,59 @@ pauses_grow_to_a_day_within_ten_percent(void **state)
     }
 }
 
+static const struct {
+    unsigned failures;
+    int64_t life_left;
+    int64_t least, most;
+} misconfigurations[] = {
+    { 0, 0, DAY * 9 / 10, DAY * 11 / 10 },
+    { 7, 0, DAY * 9 / 10, DAY * 11 / 10 },
+    { 0, 60 * DAY, DAY * 9 / 10, DAY * 11 / 10 },
+    { 0, 5 * DAY, DAY / 2, DAY / 2 },
+    { 0, 5 * 3600, 3600, 3600 },
+    { 0, 60, 3600, 3600 },
+};
+
+static void
+what_only_the_operator_can_mend_waits_a_day(void **state)
+{
+    (void) state;
+    for (size_t i = 0;
+         i < sizeof(misconfigurations) / sizeof(misconfigurations[0]); i++) {
+        struct acme_plan plan = { .failures = misconfigurations[i].failures };
+        int64_t left = misconfigurations[i].life_left;
+        struct acme_error err = failure(0);
+
+        err.verdict = ACME_MISCONFIG;
+        acme_plan_failed(&plan, &err, left > 0 ? NOW + left : 0, 7, NOW);
+        assert_in_range(plan.next_attempt - NOW, misconfigurations[i].least,
+            misconfigurations[i].most);
+        assert_true(plan.misconfigured);
+        assert_true(acme_plan_encourage(&plan, NOW + 1));
+        err.verdict = ACME_RETRY;
+        acme_plan_failed(&plan, &err, 0, 7, NOW);
+        assert_false(plan.misconfigured);
+    }
+}
+
+static void
+what_is_to_be_replaced_survives_failures_until_it_is(void **state)
+{
+    struct acme_plan plan = { .revoked = "0a1b", .misconfigured = true }, got;
+    struct acme_buffer json = ACME_BUFFER(64 * 1024);
+    struct acme_error err = failure(0);
+
+    (void) state;
+    acme_plan_failed(&plan, &err, 0, 7, NOW);
+    assert_true(acme_plan_write(&plan, &json));
+    assert_true(acme_plan_read(acme_buffer_bytes(&json), &got));
+    assert_string_equal(got.revoked, "0a1b");
+    assert_false(got.misconfigured);
+    acme_plan_succeeded(&got);
+    assert_string_equal(got.revoked, "");
+    acme_buffer_free(&json);
+}
+
 static void
 chance_reaches_both_ends(void **state)
 {
@@ -432,6 +485,8 @@ main(void)
         cmocka_unit_test(
             a_certificate_that_came_late_is_renewed_after_a_while),
         cmocka_unit_test(pauses_grow_to_a_day_within_ten_percent),
+        cmocka_unit_test(what_only_the_operator_can_mend_waits_a_day),
+        cmocka_unit_test(what_is_to_be_replaced_survives_failures_until_it_is),
         cmocka_unit_test(chance_reaches_both_ends),
         cmocka_unit_test(retry_after_and_the_life_left_bound_the_pause),
         cmocka_unit_test(a_failure_is_remembered_with_its_words),

@@ -121,6 +121,21 @@ new_account_carries_the_public_key_and_no_kid(void **state)
     cJSON_Delete(body);
 }
 
+/* RFC 8555 7.3.5: the inner one of a key change. */
+static void
+a_request_inside_another_has_no_nonce(void **state)
+{
+    struct acme_jws jws = { .url = "https://ca.test/key-change" };
+    cJSON *body;
+
+    (void) state;
+    jws.payload = acme_bytes_of("{}");
+    body = sign(&jws);
+    expect_header(body, "{\"alg\":\"ES256\","
+        "\"url\":\"https://ca.test/key-change\",\"jwk\":" JWK "}");
+    cJSON_Delete(body);
+}
+
 static void
 post_as_get_has_an_empty_payload(void **state)
 {
@@ -412,6 +427,7 @@ main(void)
         cmocka_unit_test(an_external_account_is_bound_to_the_accounts_key),
         cmocka_unit_test(a_request_of_an_account_names_it),
         cmocka_unit_test(new_account_carries_the_public_key_and_no_kid),
+        cmocka_unit_test(a_request_inside_another_has_no_nonce),
         cmocka_unit_test(post_as_get_has_an_empty_payload),
         cmocka_unit_test(a_payload_of_any_bytes_comes_back),
         cmocka_unit_test(a_payload_that_is_too_large_is_refused),

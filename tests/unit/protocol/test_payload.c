@@ -143,6 +143,61 @@ what_does_not_fit_is_refused(void **state)
 
 #define TEST(name) cmocka_unit_test_teardown(name, empty)
 
+static void
+a_look_up_asks_for_existing_accounts_only(void **state)
+{
+    struct acme_error err;
+
+    (void) state;
+    assert_true(acme_payload_find_account(&json, &err));
+    assert_string_equal(acme_buffer_text(&json),
+        "{\"onlyReturnExisting\":true}");
+}
+
+static void
+an_update_names_all_contacts_or_an_empty_list(void **state)
+{
+    static const char *const contacts[] = { "mailto:a@a.test" };
+    struct acme_error err;
+
+    (void) state;
+    assert_true(acme_payload_contacts(contacts, 1, &json, &err));
+    assert_string_equal(acme_buffer_text(&json),
+        "{\"contact\":[\"mailto:a@a.test\"]}");
+    acme_buffer_clear(&json);
+    assert_true(acme_payload_contacts(NULL, 0, &json, &err));
+    assert_string_equal(acme_buffer_text(&json), "{\"contact\":[]}");
+}
+
+static void
+a_key_change_names_account_and_old_key(void **state)
+{
+    struct acme_error err;
+
+    (void) state;
+    assert_true(acme_payload_key_change("https://ca.test/acct/1",
+        "{\"kty\":\"EC\"}", &json, &err));
+    assert_string_equal(acme_buffer_text(&json), "{\"account\":"
+        "\"https://ca.test/acct/1\",\"oldKey\":{\"kty\":\"EC\"}}");
+}
+
+static void
+a_revocation_holds_the_certificate_and_a_reason_if_any(void **state)
+{
+    static const uint8_t der[] = { 0x30, 0x03, 0xff, 0xfe, 0xfd };
+    struct acme_bytes bytes = { der, sizeof(der) };
+    struct acme_error err;
+
+    (void) state;
+    assert_true(acme_payload_revoke(bytes, 0, &json, &err));
+    assert_string_equal(acme_buffer_text(&json),
+        "{\"certificate\":\"MAP__v0\"}");
+    acme_buffer_clear(&json);
+    assert_true(acme_payload_revoke(bytes, 4, &json, &err));
+    assert_string_equal(acme_buffer_text(&json),
+        "{\"certificate\":\"MAP__v0\",\"reason\":4}");
+}
+
 int
 main(void)
 {
@@ -152,6 +207,10 @@ main(void)
         TEST(a_binding_goes_in_as_it_is),
         TEST(names_and_addresses_have_their_types),
         TEST(a_predecessor_is_named_when_there_is_one),
+        TEST(a_look_up_asks_for_existing_accounts_only),
+        TEST(an_update_names_all_contacts_or_an_empty_list),
+        TEST(a_key_change_names_account_and_old_key),
+        TEST(a_revocation_holds_the_certificate_and_a_reason_if_any),
         TEST(a_csr_is_base64url_without_padding),
         TEST(a_csr_that_is_too_large_is_refused),
         TEST(what_does_not_fit_is_refused),

@@ -517,6 +517,247 @@ a_reply_that_nobody_waits_for_is_refused(void **state)
     acme_session_free(session);
 }
 
+/* ---- the life of the account */
+
+/* A session with these hints, at its first need after the directory. */
+static struct acme_session *
+with_hints(const char *account, unsigned hints)
+{
+    struct acme_session *session = with_directory(account);
+
+    acme_session_hint(session, hints);
+    acme_session_done(session);
+    return session;
+}
+
+static struct acme_error
+problem(const char *type, enum acme_verdict verdict, int status)
+{
+    struct acme_error why;
+
+    acme_fail(&why, verdict, "says the CA");
+    snprintf(why.problem, sizeof(why.problem), "%s", type);
+    why.http_status = status;
+    return why;
+}
+
+static void
+a_used_key_is_looked_up_first(void **state)
+{
+    struct acme_session *session = with_hints(NULL, ACME_ACCOUNT_MAY_EXIST);
+    struct acme_error err;
+
+    (void) state;
+    expect(session, ACME_SESSION_FIND_ACCOUNT, CA "/account");
+    assert_true(give(session, make_account_reply(200, "{}", CA "/acct/1"),
+        &err));
+    expect(session, ACME_SESSION_SAVE_ACCOUNT, CA "/acct/1");
+    assert_false(acme_session_account_is_new(session));
+    acme_session_free(session);
+}
+
+static const struct {
+    const char *what;
+    const char *type;
+    enum acme_verdict verdict;
+    int status;
+    bool registers;
+} look_ups[] = {
+    { "none", "accountDoesNotExist", ACME_RETRY, 400, true },
+    { "none without a binding", "externalAccountRequired", ACME_MISCONFIG,
+        403, true },
+    { "refused in other words", "malformed", ACME_REFUSED, 400, true },
+    { "refused without words", "", ACME_REFUSED, 404, true },
+    { "deactivated", "unauthorized", ACME_MISCONFIG, 403, false },
+    { "too many", "rateLimited", ACME_RETRY, 429, false },
+    { "broken", "", ACME_RETRY, 503, false },
+    { "no reply", "", ACME_RETRY, 0, false },
+};
+
+static void
+a_look_up_in_vain_leads_to_a_new_account(void **state)
+{
+    (void) state;
+    for (size_t i = 0; i < sizeof(look_ups) / sizeof(look_ups[0]); i++) {
+        struct acme_session *session = with_hints(NULL,
+            ACME_ACCOUNT_MAY_EXIST);
+        struct acme_error why = problem(look_ups[i].type,
+            look_ups[i].verdict, look_ups[i].status);
+
+        if (acme_session_failed(session, ACME_SESSION_FIND_ACCOUNT, &why)
+            != look_ups[i].registers) {
+            fail_msg("%s", look_ups[i].what);
+        }
+        expect(session, look_ups[i].registers ? ACME_SESSION_NEW_ACCOUNT
+            : ACME_SESSION_FIND_ACCOUNT, CA "/account");
+        acme_session_free(session);
+    }
+}
+
+static void
+an_account_that_is_bound_already_is_looked_up_once(void **state)
+{
+    struct acme_session *session = with_said_directory();
+    struct acme_error why = problem("malformed", ACME_REFUSED, 400);
+
+    (void) state;
+    snprintf(why.text, sizeof(why.text), "malformed: The account is not "
+        "awaiting external account binding");
+    assert_true(acme_session_failed(session, ACME_SESSION_NEW_ACCOUNT, &why));
+    expect(session, ACME_SESSION_FIND_ACCOUNT, CA "/account");
+    why = problem("accountDoesNotExist", ACME_RETRY, 400);
+    assert_true(acme_session_failed(session, ACME_SESSION_FIND_ACCOUNT,
+        &why));
+    expect(session, ACME_SESSION_NEW_ACCOUNT, CA "/account");
+    snprintf(why.text, sizeof(why.text), "not awaiting external account "
+        "binding");
+    assert_false(acme_session_failed(session, ACME_SESSION_NEW_ACCOUNT,
+        &why));
+    acme_session_free(session);
+}
+
+static void
+of_two_keys_the_ca_is_asked_which_it_knows(void **state)
+{
+    struct acme_session *session = with_hints(CA "/acct/1",
+        ACME_ACCOUNT_KEY_IN_DOUBT);
+    struct acme_error err;
+
+    (void) state;
+    expect(session, ACME_SESSION_TRY_NEW_KEY, CA "/account");
+    assert_true(give(session, make_account_reply(200, "{}", CA "/acct/1"),
+        &err));
+    expect(session, ACME_SESSION_SAY_KEY, CA "/account");
+    assert_true(acme_session_new_key_is_known(session));
+    assert_string_equal(acme_session_account(session), CA "/acct/1");
+    acme_session_done(session);
+    expect(session, ACME_SESSION_READY, CA "/acct/1");
+    acme_session_free(session);
+}
+
+static void
+a_key_that_the_ca_does_not_know_leaves_the_old_one(void **state)
+{
+    struct acme_session *session = with_hints(NULL,
+        ACME_ACCOUNT_KEY_IN_DOUBT | ACME_ACCOUNT_MAY_EXIST);
+    struct acme_error why = problem("malformed", ACME_REFUSED, 400);
+
+    (void) state;
+    assert_false(acme_session_failed(session, ACME_SESSION_TRY_NEW_KEY,
+        &why));
+    expect(session, ACME_SESSION_TRY_NEW_KEY, CA "/account");
+    why = problem("accountDoesNotExist", ACME_RETRY, 400);
+    assert_true(acme_session_failed(session, ACME_SESSION_TRY_NEW_KEY, &why));
+    expect(session, ACME_SESSION_SAY_KEY, CA "/account");
+    assert_false(acme_session_new_key_is_known(session));
+    acme_session_done(session);
+    expect(session, ACME_SESSION_FIND_ACCOUNT, CA "/account");
+    acme_session_free(session);
+}
+
+static void
+changed_contacts_are_sent_before_the_orders(void **state)
+{
+    struct acme_session *session = with_hints(CA "/acct/1",
+        ACME_ACCOUNT_UPDATE);
+    struct acme_error err;
+
+    (void) state;
+    expect(session, ACME_SESSION_UPDATE_ACCOUNT, CA "/acct/1");
+    assert_true(give(session, make_reply(200, "{\"status\":\"valid\"}"),
+        &err));
+    expect(session, ACME_SESSION_SAVE_UPDATE, CA "/acct/1");
+    assert_string_equal(acme_session_update_refused(session), "");
+    acme_session_done(session);
+    expect(session, ACME_SESSION_READY, CA "/acct/1");
+    acme_session_free(session);
+}
+
+static const struct {
+    const char *type;
+    enum acme_verdict verdict;
+    int status;
+    enum acme_session_need next;
+} updates[] = {
+    { "invalidContact", ACME_MISCONFIG, 400, ACME_SESSION_SAVE_UPDATE },
+    { "unsupportedContact", ACME_MISCONFIG, 400, ACME_SESSION_SAVE_UPDATE },
+    { "malformed", ACME_REFUSED, 400, ACME_SESSION_SAVE_UPDATE },
+    { "serverInternal", ACME_RETRY, 500, ACME_SESSION_READY },
+    { "rateLimited", ACME_RETRY, 429, ACME_SESSION_READY },
+    { "", ACME_RETRY, 0, ACME_SESSION_READY },
+    { "unauthorized", ACME_MISCONFIG, 403, ACME_SESSION_UPDATE_ACCOUNT },
+    { "accountDoesNotExist", ACME_RETRY, 400, ACME_SESSION_UPDATE_ACCOUNT },
+};
+
+static void
+refused_contacts_do_not_stop_the_orders(void **state)
+{
+    (void) state;
+    for (size_t i = 0; i < sizeof(updates) / sizeof(updates[0]); i++) {
+        struct acme_session *session = with_hints(CA "/acct/1",
+            ACME_ACCOUNT_UPDATE);
+        struct acme_error why = problem(updates[i].type, updates[i].verdict,
+            updates[i].status);
+
+        assert_int_equal(acme_session_failed(session,
+            ACME_SESSION_UPDATE_ACCOUNT, &why),
+            updates[i].next != ACME_SESSION_UPDATE_ACCOUNT);
+        expect(session, updates[i].next, CA "/acct/1");
+        if (updates[i].next == ACME_SESSION_SAVE_UPDATE) {
+            assert_string_equal(acme_session_update_refused(session),
+                "says the CA");
+            acme_session_done(session);
+            expect(session, ACME_SESSION_READY, CA "/acct/1");
+        }
+        acme_session_free(session);
+    }
+}
+
+static void
+a_binding_is_got_for_the_mail_address(void **state)
+{
+    struct acme_session *session = with_said_directory();
+    struct acme_error err;
+
+    (void) state;
+    assert_true(acme_session_bind_by_mail(session, "https://api.test/eab",
+        "a@b.test"));
+    expect(session, ACME_SESSION_GET_BINDING, "https://api.test/eab");
+    assert_string_equal(acme_session_mail(session), "a@b.test");
+    assert_false(give(session, make_reply(400, "{\"success\":false,"
+        "\"error\":{\"code\":2900,\"type\":\"missing_email\"}}"), &err));
+    assert_non_null(strstr(err.text, "missing_email"));
+    expect(session, ACME_SESSION_GET_BINDING, "https://api.test/eab");
+    assert_true(give(session, make_reply(200, "{\"success\":true,"
+        "\"eab_kid\":\"kid\",\"eab_hmac_key\":\"AAAA\"}"), &err));
+    expect(session, ACME_SESSION_SAY_BINDING, "https://api.test/eab");
+    assert_string_equal(acme_session_binding(session)->kid, "kid");
+    assert_string_equal(acme_session_binding(session)->key, "AAAA");
+    acme_session_done(session);
+    assert_string_equal(acme_session_binding(session)->key, "");
+    expect(session, ACME_SESSION_NEW_ACCOUNT, CA "/account");
+
+    /* refused: the next attempt gets another one */
+    err = problem("unauthorized", ACME_REFUSED, 403);
+    assert_false(acme_session_failed(session, ACME_SESSION_NEW_ACCOUNT,
+        &err));
+    expect(session, ACME_SESSION_GET_BINDING, "https://api.test/eab");
+    acme_session_free(session);
+}
+
+static void
+no_binding_is_got_for_an_account_that_there_is(void **state)
+{
+    struct acme_session *session = with_directory(CA "/acct/1");
+
+    (void) state;
+    assert_true(acme_session_bind_by_mail(session, "https://api.test/eab",
+        "a@b.test"));
+    acme_session_done(session);
+    expect(session, ACME_SESSION_READY, CA "/acct/1");
+    acme_session_free(session);
+}
+
 /* ---- nonces */
 
 static void
@@ -693,6 +934,15 @@ main(void)
         cmocka_unit_test(
             a_forgotten_account_is_registered_again_once_an_hour),
         cmocka_unit_test(a_reply_that_nobody_waits_for_is_refused),
+        cmocka_unit_test(a_used_key_is_looked_up_first),
+        cmocka_unit_test(a_look_up_in_vain_leads_to_a_new_account),
+        cmocka_unit_test(an_account_that_is_bound_already_is_looked_up_once),
+        cmocka_unit_test(of_two_keys_the_ca_is_asked_which_it_knows),
+        cmocka_unit_test(a_key_that_the_ca_does_not_know_leaves_the_old_one),
+        cmocka_unit_test(changed_contacts_are_sent_before_the_orders),
+        cmocka_unit_test(refused_contacts_do_not_stop_the_orders),
+        cmocka_unit_test(a_binding_is_got_for_the_mail_address),
+        cmocka_unit_test(no_binding_is_got_for_an_account_that_there_is),
         cmocka_unit_test(the_newest_nonce_is_taken_first_and_once),
         cmocka_unit_test(nonces_older_than_five_minutes_are_dropped),
         cmocka_unit_test(the_oldest_of_too_many_nonces_are_lost),

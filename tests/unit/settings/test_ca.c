@@ -115,6 +115,20 @@ urls_of_2048_bytes_are_the_longest(void **state)
     assert_true(strlen(err.text) < 400);
 }
 
+static void
+one_ca_binds_an_account_by_mail(void **state)
+{
+    struct acme_error err;
+
+    (void) state;
+    assert_string_equal(acme_ca_eab_by_mail(acme_ca_url("zerossl", &err)),
+        "https://api.zerossl.com/acme/eab-credentials-email");
+    assert_non_null(acme_ca_eab_source(acme_ca_url("google", &err)));
+    assert_null(acme_ca_eab_by_mail(acme_ca_url("google", &err)));
+    assert_null(acme_ca_eab_by_mail(acme_ca_url("letsencrypt", &err)));
+    assert_null(acme_ca_eab_by_mail("https://ca.test/dir"));
+}
+
 static const struct {
     const char *argument, *name;
 } names[] = {
@@ -149,6 +163,7 @@ main(void)
         cmocka_unit_test(presets_and_https_urls_are_taken),
         cmocka_unit_test(other_arguments_are_refused_and_the_presets_told),
         cmocka_unit_test(urls_of_2048_bytes_are_the_longest),
+        cmocka_unit_test(one_ca_binds_an_account_by_mail),
         cmocka_unit_test(people_call_it_by_preset_or_by_host),
     };
 

@@ -77,7 +77,7 @@ check(struct scene *scene, struct acme_error *err)
 }
 
 static void
-make_account(struct scene *scene)
+make_file(struct scene *scene, const char *name)
 {
     struct acme_store *store;
     struct acme_error err;
@@ -87,7 +87,7 @@ make_account(struct scene *scene)
     assert_non_null(store);
     assert_true(acme_store_ca_folder(scene->ca.url, folder, &err));
     assert_true(acme_store_account_write(store, folder, "default",
-        "account.json", acme_bytes_of("{}"), &err));
+        name, acme_bytes_of("{}"), &err));
     acme_store_close(store);
 }
 
@@ -124,6 +124,40 @@ the_file_of_acme_eab_holds_a_key_and_is_no_ones_else(void **state)
     }
 }
 
+/* The CA finds the account by it, without a binding. */
+static void
+a_missing_file_is_a_warning_once_there_is_a_key(void **state)
+{
+    struct scene *scene = *state;
+    struct acme_error err;
+
+    make_file(scene, "account.key");
+    assert_true(check(scene, &err));
+    assert_non_null(strstr(scene->warning, "No such file"));
+}
+
+static void
+a_ca_that_binds_by_mail_needs_a_contact_or_a_file(void **state)
+{
+    static char *contacts[] = { (char *) "mailto:a@a.test" };
+    struct scene *scene = *state;
+    struct acme_error err;
+
+    scene->ca.url = "https://acme.zerossl.com/v2/DV90";
+    scene->ca.name = "zerossl";
+    scene->ca.eab_kid = NULL;
+    assert_false(check(scene, &err));
+    assert_int_equal(err.verdict, ACME_MISCONFIG);
+    assert_non_null(strstr(err.text, "add \"acme_contact MAIL;\""));
+    assert_non_null(strstr(err.text, "\"acme_eab zerossl KID FILE;\""));
+    scene->settings.contacts = contacts;
+    scene->settings.contact_count = 1;
+    assert_true(check(scene, &err));
+    scene->ca.url = "https://acme-api.actalis.com/acme/directory";
+    assert_false(check(scene, &err));
+    assert_null(strstr(err.text, "acme_contact"));
+}
+
 static void
 a_missing_file_is_a_warning_once_there_is_an_account(void **state)
 {
@@ -132,7 +166,7 @@ a_missing_file_is_a_warning_once_there_is_an_account(void **state)
 
     assert_false(check(scene, &err));
     assert_non_null(strstr(err.text, "No such file"));
-    make_account(scene);
+    make_file(scene, "account.json");
     assert_true(check(scene, &err));
     assert_non_null(strstr(scene->warning, "No such file"));
 }
@@ -150,7 +184,7 @@ a_ca_that_demands_a_binding_says_which_line_to_add(void **state)
     assert_false(check(scene, &err));
     assert_int_equal(err.verdict, ACME_MISCONFIG);
     assert_non_null(strstr(err.text, "\"acme_eab zerossl KID FILE;\""));
-    make_account(scene);
+    make_file(scene, "account.json");
     assert_true(check(scene, &err));
     assert_string_equal(scene->warning, "");
 }
@@ -163,6 +197,8 @@ main(void)
     const struct CMUnitTest tests[] = {
         TEST(the_file_of_acme_eab_holds_a_key_and_is_no_ones_else),
         TEST(a_missing_file_is_a_warning_once_there_is_an_account),
+        TEST(a_missing_file_is_a_warning_once_there_is_a_key),
+        TEST(a_ca_that_binds_by_mail_needs_a_contact_or_a_file),
         TEST(a_ca_that_demands_a_binding_says_which_line_to_add),
     };
 

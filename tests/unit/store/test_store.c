@@ -315,6 +315,34 @@ files_come_back_and_are_ours_alone(void **state)
 }
 
 static void
+a_file_of_an_account_takes_the_place_of_another(void **state)
+{
+    struct scratch *scratch = *state;
+    struct acme_buffer out = ACME_BUFFER(100);
+    struct acme_error err;
+    struct acme_store *store = open_at(scratch, "s", &err);
+
+    assert_true(acme_store_account_write(store, "ca", "default", "old",
+        acme_bytes_of("old"), &err));
+    assert_true(acme_store_account_write(store, "ca", "default", "new",
+        acme_bytes_of("new"), &err));
+    assert_true(acme_store_account_rename(store, "ca", "default", "new",
+        "old", &err));
+    assert_true(acme_store_account_read(store, "ca", "default", "old", &out,
+        &err));
+    assert_string_equal(acme_buffer_text(&out), "new");
+    assert_false(acme_store_account_rename(store, "ca", "default", "new",
+        "old", &err));
+    assert_true(acme_store_account_remove(store, "ca", "default", "old",
+        &err));
+    assert_true(acme_store_account_remove(store, "ca", "default", "old",
+        &err));
+    assert_false(is_there(scratch, "s/accounts/ca/default/old"));
+    acme_buffer_free(&out);
+    acme_store_close(store);
+}
+
+static void
 what_is_absent_is_enoent(void **state)
 {
     struct scratch *scratch = *state;
@@ -461,6 +489,7 @@ main(void)
         TEST(what_a_crash_left_is_removed_with_the_lock),
         TEST(cleaning_up_follows_no_link),
         TEST(files_come_back_and_are_ours_alone),
+        TEST(a_file_of_an_account_takes_the_place_of_another),
         TEST(what_is_absent_is_enoent),
         TEST(folders_that_are_paths_are_refused),
         TEST(a_folder_that_is_a_link_is_refused),

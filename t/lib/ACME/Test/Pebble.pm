@@ -12,7 +12,8 @@ package ACME::Test::Pebble;
 #   tls      => 5001     where those of tls-alpn-01 go
 #   reject   => 20       per cent of good nonces refused
 #   sleep    => 3600     up to so many seconds before a validation
-#   eab      => 1        external account binding required
+#   eab      => 1        external account binding required; kid-long's key is
+#                        long enough for HS512
 #   block    => [names]  refused by newOrder
 #   validity => seconds  of a certificate
 #   retry    => seconds  its Retry-After while something is pending (1)
@@ -171,7 +172,8 @@ sub _write_configuration {
         $eab = '"externalAccountBindingRequired": true, '
             . '"externalAccountMACKeys": { "kid-1": '
             . '"zWNDZM6eQGHWpSRTPal5eIUYFTu7EajVIoguysqZ9wG44nMEtx3MUAsUDkMTQ12W"'
-            . ' }';
+            . ', "kid-long": '
+            . '"ZGVmZ2hpamtsbW5vcHFyc3R1dnd4eXp7fH1-f4CBgoOEhYaHiImKi4yNjo-QkZKTlJWWl5iZmpucnZ6foKGiow" }';
     }
     ACME::Test::spew($test->path("pebble$self->{number}.json"), <<"END");
 { "pebble": {
