@@ -85,6 +85,9 @@ sub answer {
     my ($method, $path, $head, $body) = @_;
     require MIME::Base64;
 
+    # renewals come at half of life, not when the CA would have them
+    return "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n"
+        if $path =~ /renewalInfo/;
     return undef if $path !~ /finalize/ || !-e $t->path('refuse');
     my ($payload) = $body =~ /"payload"\s*:\s*"([^"]*)"/ or return undef;
     my ($csr) = MIME::Base64::decode_base64url($payload)
