@@ -17,6 +17,7 @@ plan(skip_all => 'this machine has no ::1') if !IO::Socket::IP->new(
 
 my $t = ACME::Test->new;
 my $ca = $t->pebble;
+$t->certificate('static');
 my $server = $t->server(ca => $ca, sites => [
     { names => '127.0.0.1 [::1]', at => \@both, default => 1 },
     { names => 'mixed.test', domain => 'mixed.test 127.0.0.1 ::1',
@@ -62,6 +63,25 @@ $server->start;
 ok($server->idle, 'and a start');
 is($ca->orders, 3, 'nothing is ordered');
 is(issued_at('[::1]', '')->{names}, '127.0.0.1 ::1', 'it is served');
+
+# By tls-alpn-01 a CA asks for the reverse name of the address (RFC 8738 6), and
+# may be received by the default server, which knows nothing of it.
+$server->reload(global => 'acme_challenge tls-alpn-01;', sites => [
+    { names => 'other.test', domain => undef, cert => 'static',
+        at => \@both, default => 1, status => 204 },
+    { names => 'alpn.test', domain => '127.0.0.1 alpn.test',
+        at => \@both, plain => [] },
+    { names => 'alpn6.test', domain => '::1 alpn6.test', at => \@both,
+        plain => [] },
+]);
+for my $wanted ([ '127.0.0.1', 'alpn.test' ], [ '::1', 'alpn6.test' ]) {
+    my ($address, $name) = @$wanted;
+    my $at = $address =~ /:/ ? "[$address]" : $address;
+    ok(wait_for(sub {
+        return (issued_at($at, $name)->{names} || '') eq "$address $name";
+    }), "tls-alpn-01: a certificate for $address");
+}
+$ca->judge(5);
 
 # A public CA would refuse the order for an address of a private network.
 $server->configure(sites => [ { names => 'a.test [fd00::1] 10.0.0.1',
