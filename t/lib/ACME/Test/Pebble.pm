@@ -17,6 +17,12 @@ package ACME::Test::Pebble;
 #   block    => [names]  refused by newOrder
 #   validity => seconds  of a certificate
 #   retry    => seconds  its Retry-After while something is pending (1)
+#   strict   => 1        all that it may refuse is refused
+#   reuse    => 50       per cent of valid authorizations used again (0: 1 %)
+#   roots    => 2        alternate roots, and as many chains more
+#   chain    => 3        intermediates of a chain (1)
+#   profiles => { name => seconds }   and the validity of its certificates;
+#                        one is drawn when the client names none
 #   start    => 0        not yet: call start later
 
 use strict;
@@ -26,7 +32,7 @@ sub new {
     my ($class, $test, %options) = @_;
     my $number = ++$test->{pebbles};
     my $self = bless { test => $test, reject => 20, retry => 1,
-        at => '127.0.0.1', %options,
+        reuse => 0, roots => 0, chain => 1, at => '127.0.0.1', %options,
         log => $test->path("pebble$number.log"), number => $number }, $class;
 
     $self->{host} ||= $self->{at};
@@ -51,7 +57,9 @@ sub start {
     my $test = $self->{test};
     my $dns = $test->port('dns');
     my %environment = (
-        PEBBLE_AUTHZREUSE => 0,
+        PEBBLE_AUTHZREUSE => $self->{reuse},
+        PEBBLE_ALTERNATE_ROOTS => $self->{roots},
+        PEBBLE_CHAIN_LENGTH => $self->{chain},
         PEBBLE_WFE_NONCEREJECT => $self->{reject},
         $self->{sleep} ? (PEBBLE_VA_SLEEPTIME => $self->{sleep})
             : (PEBBLE_VA_NOSLEEP => 1),
@@ -62,7 +70,7 @@ sub start {
     $self->{pid} = $test->spawn("pebble$self->{number}",
         $ENV{PEBBLE} || 'pebble', '-config',
         $test->path("pebble$self->{number}.json"), '-dnsserver',
-        "127.0.0.1:$dns");
+        "127.0.0.1:$dns", $self->{strict} ? '-strict' : ());
     my $starts = ++$self->{starts};
     ACME::Test::wait_for(sub {
         $self->_count(qr/ACME directory available/) >= $starts;
@@ -96,6 +104,26 @@ sub set_renewal_info {
 sub renewal_questions { return $_[0]->_count(qr{GET /\S*renewalInfo/}) }
 sub replaced { return $_[0]->_count(qr/has been marked as replaced/) }
 
+# ---- profiles and chains
+
+# Whether it has profiles at all, which not every version does.
+sub has_profiles {
+    my ($self) = @_;
+    return ACME::Test::curl('-k', $self->url) =~ /"profiles"/;
+}
+
+# The common name of its root, or of an alternate one: 1, 2, ...
+sub root_name {
+    my ($self, $number) = @_;
+    my $file = $self->{test}->path("root$self->{number}.pem");
+
+    ACME::Test::spew($file, ACME::Test::curl('-k', '-f',
+        "https://127.0.0.1:$self->{management}/roots/$number"));
+    my ($status, $text) = $self->{test}->run(qw(openssl x509 -noout -subject
+        -nameopt multiline -in), $file);
+    return $text =~ /commonName\s*= (.*)/ ? $1 : die "openssl x509: $text";
+}
+
 # ---- the judge
 
 sub log { return ACME::Test::slurp($_[0]->{log}) }
@@ -109,6 +137,10 @@ sub _count {
 sub orders { return $_[0]->_count(qr/Added order "/) }
 sub issued { return $_[0]->_count(qr/Issued certificate serial/) }
 sub accounts { return $_[0]->_count(qr/There are now \d+ accounts/) }
+
+sub good_validations {
+    return $_[0]->_count(qr/authz \S+ set VALID by completed challenge/);
+}
 
 sub failed_validations {
     return $_[0]->_count(qr/authz \S+ set INVALID by completed challenge/);
@@ -167,6 +199,10 @@ sub _write_configuration {
     my $eab = '"externalAccountBindingRequired": false';
     my $block = join ', ', map { "\"$_\"" } @{ $self->{block} || [] };
     my $validity = $self->{validity} || 7776000;
+    my %profiles = %{ $self->{profiles} || { default => $validity } };
+    my $profiles = join ', ', map {
+        qq("$_": { "description": "$_", "validityPeriod": $profiles{$_} })
+    } sort keys %profiles;
 
     if ($self->{eab}) {
         $eab = '"externalAccountBindingRequired": true, '
@@ -188,6 +224,7 @@ sub _write_configuration {
     "profiles": { "default": { "description": "the only one",
         "validityPeriod": $validity } },
     "domainBlocklist": [ $block ],
+    "profiles": { $profiles },
     "retryAfter": { "authz": $self->{retry}, "order": $self->{retry} },
     $eab
 } }
