@@ -389,8 +389,8 @@ sub curl {
 }
 
 # What a TLS port shows for a name, '' for a client that sends none: issuer,
-# names, serial, key, the fingerprints of the certificate and of its public
-# key. Empty when it does not answer.
+# names, serial, key, end (2026-01-31T10:00:00Z), the fingerprints of the
+# certificate and of its public key. Empty when it does not answer.
 sub handshake {
     my ($port, $name, %options) = @_;
     require IO::Socket::SSL;
@@ -405,6 +405,8 @@ sub handshake {
         serial => Net::SSLeay::P_ASN1_INTEGER_get_hex(
             Net::SSLeay::X509_get_serialNumber($certificate)),
         fingerprint => $socket->get_fingerprint('sha256'),
+        end => Net::SSLeay::P_ASN1_TIME_get_isotime(
+            Net::SSLeay::X509_get_notAfter($certificate)),
         key => _key_type($certificate),
         public => $socket->get_fingerprint('sha256', undef, 1),
     );
