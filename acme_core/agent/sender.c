@@ -139,7 +139,6 @@ sender_begin(struct sender *sender, enum acme_kind kind, const char *url)
 {
     sender->state = AWAITING_NONCE;
     sender->kind = kind;
-    sender->repeats = 0;
     snprintf(sender->url, sizeof(sender->url), "%s", url);
 }
 
@@ -167,13 +166,16 @@ sender_read(struct agent *agent, struct ca *ca, struct sender *sender,
 
     sender->state = IDLE;
     read = acme_session_read(ca->session, agent->now_ms, reply, err);
+    if (sender->kind == 0) {
+        /* there was no nonce to be bad */
+        return read != ACME_READ_REPEAT ? read : ACME_READ_FAILED;
+    }
     if (read != ACME_READ_REPEAT) {
+        sender->repeats = 0;
         return read;
     }
-    if (sender->kind == 0) {
-        return ACME_READ_FAILED;  /* there was no nonce to be bad */
-    }
     if (sender->repeats == REPEATS_MAX) {
+        sender->repeats = 0;
         acme_while(err, "after %d nonces", REPEATS_MAX);
         return ACME_READ_FAILED;
     }

@@ -52,7 +52,7 @@ struct sender {
     enum sender_state state;
     enum acme_kind kind;          /* 0: a request that is not signed */
     char url[ACME_URL_MAX + 1];
-    unsigned repeats;
+    unsigned repeats;             /* in a row, whatever came in between */
 };
 
 /* One CA, one account. */
