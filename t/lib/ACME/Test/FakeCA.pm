@@ -28,6 +28,8 @@ package ACME::Test::FakeCA;
 #   valid      => 15        so many authorizations are valid from the start
 #   strange    => 1         challenge types and members that nobody knows
 #   fails      => { 'b.test' => { ... } }   the problem of this name's challenge
+#   pends      => { 'c.test' => 1 }   names whose validation takes its time,
+#                           until the plan says something else
 #   processing => 3         polls of the finalized order that show this; -1: all,
 #                           until the plan says something else
 #   retry      => 2         seconds, the Retry-After of those
@@ -113,6 +115,7 @@ sub orders { return $_[0]->_count(qr/^order made: /m) }
 sub issued { return $_[0]->_count(qr/^certificate issued: /m) }
 sub accounts { return $_[0]->_count(qr/^account made: /m) }
 sub failed_validations { return $_[0]->_count(qr/^validation failed: /m) }
+sub deactivated { return $_[0]->log =~ /^authorization deactivated: (.*)$/mg }
 sub connections { return $_[0]->_count(qr/^connection$/m) }
 
 # How many requests there were: for a step, for it and a name, or in all.
@@ -274,14 +277,15 @@ sub _send {
 
 # ---- answers, the real ones and those of the plan
 
-# What each step does; `get`: the payload of its POST is empty (6.3).
+# What each step does; `get`: the payload of its POST is empty (6.3), or has
+# just this member.
 my %steps = (
     dir => { as => 'directory', plain => 1, does => \&_directory },
     newNonce => { plain => 1, does => sub { return { status => 200 } } },
     newAccount => { does => \&_new_account },
     newOrder => { does => \&_new_order },
     order => { does => \&_order, get => 1 },
-    authorization => { does => \&_authorization, get => 1 },
+    authorization => { does => \&_authorization, get => 'status' },
     challenge => { does => \&_challenge },
     finalize => { does => \&_finalize },
     certificate => { does => \&_certificate, get => 1 },
@@ -406,7 +410,8 @@ sub _check_jws {
     _violation($request, 'url')
         if ($header->{url} || '') ne "$self->{base}$request->{path}";
     _violation($request, 'the payload is not empty')
-        if $step->{get} && $text ne '';
+        if $step->{get} && $text ne ''
+            && join(' ', keys %{ $payload || {} }) ne $step->{get};
     _violation($request, 'the payload is no JSON')
         if !$step->{get} && ref $payload ne 'HASH';
     $request->{payload} = $payload || {};
@@ -588,6 +593,9 @@ sub _authorization {
     my ($self, $request) = @_;
     my $authorization = $request->{authorization} or return _missing();
     my $plan = $self->_plan($request);
+    $self->_deactivate($request, $authorization)
+        if defined $request->{payload}{status};
+    $self->_decide($request, $authorization) if $authorization->{told};
     my @challenges = $self->_challenge_object($request, $authorization);
 
     push @challenges, { type => 'dns-persist-01', status => 'pending',
@@ -604,6 +612,19 @@ sub _authorization {
     } };
 }
 
+# 7.5.2
+sub _deactivate {
+    my ($self, $request, $authorization) = @_;
+    my $name = $authorization->{name};
+
+    _violation($request, "status $request->{payload}{status}")
+        if $request->{payload}{status} ne 'deactivated';
+    _violation($request, "$name is $authorization->{status}")
+        if $authorization->{status} ne 'pending';
+    @$authorization{qw(status told)} = ('deactivated', 0);
+    _note("authorization deactivated: $name");
+}
+
 sub _challenge_object {
     my ($self, $request, $authorization) = @_;
 
@@ -617,19 +638,30 @@ sub _challenge_object {
 sub _challenge {
     my ($self, $request) = @_;
     my $authorization = $request->{authorization} or return _missing();
-    my $fails = $self->_plan($request)->{fails}{ $authorization->{name} };
 
     _violation($request, 'members of a response')
         if %{ $request->{payload} };
     return _problem(400, 'malformed', 'the authorization must be pending')
         if $authorization->{status} ne 'pending';
-    my $error = $fails || $self->_validate($request, $authorization);
-    $authorization->{status} = $error ? 'invalid' : 'valid';
-    $authorization->{error} = _with_urn($error) if $error;
-    _note("validation failed: $authorization->{name}") if $error;
+    $authorization->{told} = 1;
+    $self->_decide($request, $authorization);
     return { status => 200, object => {
         %{ $self->_challenge_object($request, $authorization) },
         status => 'processing' } };
+}
+
+sub _decide {
+    my ($self, $request, $authorization) = @_;
+    my $plan = $self->_plan($request);
+    my $name = $authorization->{name};
+
+    return if $plan->{pends}{$name};
+    my $error = $plan->{fails}{$name}
+        || $self->_validate($request, $authorization);
+    @$authorization{qw(status told)} = ($error ? 'invalid' : 'valid', 0);
+    return if !$error;
+    $authorization->{error} = _with_urn($error);
+    _note("validation failed: $name");
 }
 
 sub _validate {
