@@ -13,7 +13,7 @@ use ACME::Test;
 use POSIX qw(strftime);
 
 my $t = ACME::Test->new;
-my $ca = $t->pebble;
+my $ca = $t->pebble(strict => 1, reject => 50);
 if (!$ca->has_renewal_info) {
     plan(skip_all => 'this Pebble has no renewal information: name one of 2.8 or newer in PEBBLE');
 }

@@ -10,6 +10,7 @@ use warnings;
 use FindBin;
 use lib "$FindBin::Bin/lib";
 use ACME::Test;
+use POSIX qw(strftime);
 
 # The object identifier of an RSA key.
 my $rsa_key = "\x2a\x86\x48\x86\xf7\x0d\x01\x01\x01";
@@ -20,9 +21,8 @@ my %suites = (
     ecdsa => 'ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-ECDSA-AES256-GCM-SHA384',
     rsa => 'ECDHE-RSA-AES128-GCM-SHA256:ECDHE-RSA-AES256-GCM-SHA384',
 );
-my $validity = 80;
 my $t = ACME::Test->new;
-my $ca = $t->pebble(validity => $validity, reject => 0);
+my $ca = $t->pebble(reject => 0);
 my $proxy = $t->proxy(ca => $ca, answer => \&answer);
 my $server = $t->server(ca => $proxy, delay => '10s',
     global => 'acme_key ecdsa:256 rsa:2048;',
@@ -42,7 +42,6 @@ unlink $t->path('refuse');
 $server->reload;
 ok(wait_for(sub { sees('rsa', 'refused.test')->{key} }),
     'the RSA one joins it');
-my $started = seconds();
 my %first = both(qw(rotate.test reuse.test refused.test));
 is($first{"$_ rsa"}{key}, 'rsa:2048', "$_: RSA")
     for qw(rotate.test reuse.test refused.test);
@@ -50,10 +49,10 @@ is($first{"$_ ecdsa"}{key}, 'ecdsa:256', "$_: ECDSA")
     for qw(rotate.test reuse.test refused.test);
 is($ca->orders, 7, 'an order for each, and for the refused one two');
 
-# All are due; one is refused again.
+# One half of each is due; one of the others is refused again.
 $server->stop_all;
 spew($t->path('refuse'), '');
-sleep 1 while seconds() < $started + $validity / 2;
+make_due($_) for 'rotate.test', 'reuse.test+rsa', 'refused.test';
 my $reloads = $server->reloads;
 $server->start;
 ok(wait_for(sub { refusals() == 2 }), 'a renewal is refused');
@@ -103,6 +102,19 @@ sub answer {
 sub refusals {
     my $count = () = $proxy->log =~ /^refused$/mg;
     return $count;
+}
+
+# ---- the time
+
+# As if the CA had asked for this renewal a while ago, but after the last one.
+sub make_due {
+    my ($folder) = @_;
+    my $ari = $server->plan($folder)->{ari};
+    my ($start, $chosen, $end) = map { strftime('%Y-%m-%dT%H:%M:%SZ',
+        gmtime(time + $_)) } -3600, 0, 3600;
+
+    $server->plan($folder, ari => { %$ari, start => $start, end => $end,
+        chosen => $chosen });
 }
 
 # ---- what a client sees that can verify this kind only
