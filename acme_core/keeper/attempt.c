@@ -31,7 +31,8 @@
 enum {
     AGENTS_MAX = 5,             /* one after another, for one attempt */
     LOOK_AGAIN_S = 10 * 60,     /* at an order that the CA is at work on */
-    LOOK_AGAIN_MAX_S = 24 * 3600
+    LOOK_AGAIN_MAX_S = 24 * 3600,
+    SPARING_S = 3600            /* after a failed validation */
 };
 
 static const char *const *
@@ -325,9 +326,37 @@ make_key(struct job *job, struct keeper *keeper, struct acme_error *err)
     return key != NULL && take_key(job, keeper, key, err);
 }
 
+/* Is it what one type of challenge may meet and another one may not? */
+static bool
+is_of_challenge(const char *problem)
+{
+    static const char *const problems[] = { "connection", "tls",
+        "unauthorized", "incorrectResponse" };
+
+    for (size_t i = 0; i < sizeof(problems) / sizeof(*problems); i++) {
+        if (strcmp(problems[i], problem) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/*
+ * CAs allow 5 failed validations of a name in an hour: soon after some have
+ * failed only one type is tried, in turns. An operator who reloads may have
+ * mended any of them.
+ */
+static bool
+is_sparing(const struct acme_plan *plan, int64_t now)
+{
+    return plan->failures > 0 && is_of_challenge(plan->problem)
+        && now - plan->failed_at < SPARING_S
+        && plan->next_attempt != plan->encouraged_at;
+}
+
 /* The type that worked last time first, then as they are configured. */
 static void
-make_wish(struct job *job)
+make_wish(struct job *job, const struct keeper *keeper)
 {
     const struct acme_settings_cert *cert = job->cert;
     struct acme_challenge_wish *wish = &job->wish;
@@ -342,6 +371,10 @@ make_wish(struct job *job)
         if (cert->challenges[i] != job->proven_by) {
             wish->types[wish->count++] = cert->challenges[i];
         }
+    }
+    if (is_sparing(&job->plan, keeper->now)) {
+        wish->types[0] = wish->types[job->plan.failures % wish->count];
+        wish->count = 1;
     }
 }
 
@@ -359,7 +392,7 @@ attempt_start(struct job *job, struct keeper *keeper)
     job->without_profile = false;
     job->agents_lost = 0;
     if (job->order_url == NULL || job->wish.count == 0) {
-        make_wish(job);
+        make_wish(job, keeper);
     }
     renewal_begins(job, keeper);
     ok = account_load(job->account, keeper->store, &err)
@@ -552,15 +585,15 @@ order_anew(struct job *job, struct keeper *keeper)
 
 static bool
 replace_order(struct job *job, struct keeper *keeper,
-    const struct acme_error *err, enum acme_challenge_type type)
+    const struct acme_error *err)
 {
     (void) err;
-    (void) type;
     if (!job->resumed) {
         return false;
     }
     acme_log(&job->log, ACME_LOG_NOTICE,
         "the saved order is of no more use: ordering anew");
+    make_wish(job, keeper);
     order_anew(job, keeper);
     return true;
 }
@@ -568,12 +601,11 @@ replace_order(struct job *job, struct keeper *keeper,
 /* It is looked at from time to time, and takes no place among the others. */
 static bool
 wait_for_ca(struct job *job, struct keeper *keeper,
-    const struct acme_error *err, enum acme_challenge_type type)
+    const struct acme_error *err)
 {
     int64_t at = err->retry_at;
     char next[ACME_TIME_TEXT_SIZE];
 
-    (void) type;
     if (job->order_url == NULL) {
         return false;
     }
@@ -625,9 +657,8 @@ attempt_profile(const struct job *job)
 
 static bool
 drop_profile(struct job *job, struct keeper *keeper,
-    const struct acme_error *err, enum acme_challenge_type type)
+    const struct acme_error *err)
 {
-    (void) type;
     if (attempt_profile(job) == NULL || job->cert->profile_required) {
         return false;
     }
@@ -641,16 +672,11 @@ drop_profile(struct job *job, struct keeper *keeper,
 
 static const struct {
     const char *problem;
-    bool (*go)(struct job *, struct keeper *, const struct acme_error *,
-        enum acme_challenge_type);
+    bool (*go)(struct job *, struct keeper *, const struct acme_error *);
 } other_ways[] = {
     { "orderGone", replace_order },
     { "orderProcessing", wait_for_ca },
     { "invalidProfile", drop_profile },
-    { "connection", try_next_challenge },
-    { "tls", try_next_challenge },
-    { "unauthorized", try_next_challenge },
-    { "incorrectResponse", try_next_challenge },
 };
 
 void
@@ -664,11 +690,14 @@ attempt_refused(struct job *job, struct keeper *keeper,
     }
     for (size_t i = 0; i < sizeof(other_ways) / sizeof(*other_ways); i++) {
         if (strcmp(other_ways[i].problem, err->problem) == 0
-            && other_ways[i].go(job, keeper, err, type)) {
+            && other_ways[i].go(job, keeper, err)) {
             return;
         }
     }
-    attempt_failed(job, keeper, err, step);
+    if (!is_of_challenge(err->problem)
+        || !try_next_challenge(job, keeper, err, type)) {
+        attempt_failed(job, keeper, err, step);
+    }
 }
 
 /* ---- its end */

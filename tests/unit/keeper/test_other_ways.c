@@ -129,15 +129,88 @@ the_types_that_are_left_survive_a_restart(void **state)
     assert_int_equal(scene->job.wish.types[0], ACME_TLS_ALPN_01);
 }
 
+/* An attempt of which every challenge fails, as late as it may. */
+static unsigned
+fail_all_types(struct scene *scene, unsigned attempt)
+{
+    struct acme_error err;
+    unsigned failures = 0;
+    char url[64];
+
+    scene->keeper.now = scene->job.next_at;
+    attempt_start(&scene->job, &scene->keeper);
+    attempt_order(&scene->job, &scene->keeper);
+    if (scene->job.resumed) {   /* the CA calls that order invalid */
+        refuse(scene, "orderGone", 0, ACME_CHALLENGE_NONE);
+        attempt_order(&scene->job, &scene->keeper);
+    }
+    while (scene->job.state == JOB_ORDERING) {
+        snprintf(url, sizeof(url), BASE "/order/%u-%u", attempt, failures++);
+        assert_true(attempt_save_order(&scene->job, &scene->keeper, url,
+            &err));
+        refuse(scene, "connection", 0, scene->job.wish.types[0]);
+        if (scene->job.state == JOB_READY) {
+            attempt_order(&scene->job, &scene->keeper);
+        }
+    }
+    return failures;
+}
+
+/* Public CAs allow 5 failed validations of a name in an hour. */
 static void
-the_next_attempt_begins_with_all_types_again(void **state)
+failed_validations_stay_within_the_limit_of_cas(void **state)
+{
+    struct scene *scene = *state;
+    int64_t at[32];
+    unsigned count = 0;
+
+    attempt_init(&scene->job, &scene->keeper, &scene->cert);
+    for (unsigned attempt = 0; attempt < 6; attempt++) {
+        unsigned failures = fail_all_types(scene, attempt);
+
+        for (unsigned i = 0; i < failures; i++) {
+            at[count++] = scene->keeper.now;
+        }
+    }
+    for (unsigned i = 0; i + 5 < count; i++) {
+        assert_true(at[i + 5] - at[i] > 3600);
+    }
+    assert_int_equal(count, 2 + 1 + 1 + 2 + 2 + 2);
+}
+
+static void
+types_take_turns_after_a_failure(void **state)
+{
+    struct scene *scene = *state;
+
+    attempt_init(&scene->job, &scene->keeper, &scene->cert);
+    assert_int_equal(fail_all_types(scene, 0), 2);
+    for (unsigned i = 0; i < 2; i++) {
+        scene->keeper.now = scene->job.next_at;
+        attempt_start(&scene->job, &scene->keeper);
+        attempt_order(&scene->job, &scene->keeper);
+        refuse(scene, "orderGone", 0, ACME_CHALLENGE_NONE);
+        assert_int_equal(scene->job.wish.count, 1);
+        assert_int_equal(scene->job.wish.types[0],
+            i == 0 ? ACME_TLS_ALPN_01 : ACME_HTTP_01);
+        attempt_order(&scene->job, &scene->keeper);
+        refuse(scene, "unauthorized", 0, scene->job.wish.types[0]);
+    }
+
+    /* what the operator may have mended is not known: all are tried */
+    attempt_encourage(&scene->job, &scene->keeper);
+    assert_int_equal(scene->job.next_at, scene->keeper.now);
+    assert_int_equal(fail_all_types(scene, 3), 2);
+}
+
+static void
+other_failures_leave_all_types(void **state)
 {
     struct scene *scene = *state;
 
     begin(scene);
-    refuse(scene, "connection", 0, ACME_HTTP_01);
-    attempt_order(&scene->job, &scene->keeper);
-    refuse(scene, "connection", 0, ACME_TLS_ALPN_01);
+    refuse(scene, "rateLimited", 0, ACME_CHALLENGE_NONE);
+    scene->keeper.now = scene->job.next_at;
     attempt_start(&scene->job, &scene->keeper);
     assert_int_equal(scene->job.wish.count, 2);
     assert_int_equal(scene->job.wish.types[0], ACME_HTTP_01);
@@ -306,7 +379,9 @@ main(void)
         TEST(the_next_type_is_tried_in_a_new_order),
         TEST(another_type_does_not_help_where_it_is_not_the_reason),
         TEST(the_types_that_are_left_survive_a_restart),
-        TEST(the_next_attempt_begins_with_all_types_again),
+        TEST(failed_validations_stay_within_the_limit_of_cas),
+        TEST(types_take_turns_after_a_failure),
+        TEST(other_failures_leave_all_types),
         TEST(what_worked_last_time_is_tried_first),
         TEST(only_types_that_are_wanted_are_published),
         TEST(a_certificate_is_put_up_and_comes_back_after_a_restart),
