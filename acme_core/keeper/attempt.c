@@ -858,6 +858,21 @@ is_over(const struct job *job, const struct acme_error *err)
     return false;
 }
 
+/*
+ * What the CA has against a name it has against it in the order of the other
+ * half, too, and counts it twice. One that is under way has come further.
+ */
+static void
+hold_other(const struct job *job, const struct acme_error *err)
+{
+    struct job *other = job->other;
+
+    if (err->name[0] != '\0' && other != NULL && other->state == JOB_IDLE
+        && other->order_url == NULL && other->next_at < job->next_at) {
+        other->next_at = job->next_at;
+    }
+}
+
 void
 attempt_failed(struct job *job, struct keeper *keeper,
     const struct acme_error *err, const char *step)
@@ -880,5 +895,6 @@ attempt_failed(struct job *job, struct keeper *keeper,
     }
     deactivate(job, keeper);
     job->next_at = job->plan.next_attempt;
+    hold_other(job, err);
     log_failed(job, err, step);
 }

@@ -245,6 +245,40 @@ a_half_that_is_refused_leaves_the_other_one_alone(void **state)
     serves(halves, LIVE "/fullchain.rsa.pem", &halves->chains[1]);
 }
 
+/* CAs count failed validations of a name, whatever key was to follow. */
+static void
+what_fails_for_a_name_is_not_tried_for_the_other_half(void **state)
+{
+    struct halves *halves = *state;
+    struct acme_error err;
+
+    acme_fail(&err, ACME_RETRY, "nobody answers");
+    strcpy(err.problem, "dns");
+    strcpy(err.name, "example.test");
+    for (int i = 0; i < 2; i++) {
+        halves->keeper->now = halves->jobs[0].next_at;
+        halves->jobs[1].next_at = halves->keeper->now + 1;   /* it waits */
+        order_with(halves, 0, halves->keys[0]);
+        attempt_failed(&halves->jobs[0], halves->keeper, &err, "validation");
+        assert_true(halves->jobs[0].next_at > halves->keeper->now + 50);
+        assert_int_equal(halves->jobs[1].next_at, halves->jobs[0].next_at);
+    }
+
+    /* but an order of its own goes on, and so does all that is of the key */
+    order_with(halves, 1, halves->keys[1]);
+    assert_true(attempt_save_order(&halves->jobs[1], halves->keeper,
+        BASE "/order/1", &err));
+    strcpy(err.problem, "orderProcessing");
+    attempt_refused(&halves->jobs[1], halves->keeper, &err, "issuance",
+        ACME_CHALLENGE_NONE);
+    halves->keeper->now = halves->jobs[0].next_at;
+    halves->jobs[1].next_at = halves->keeper->now + 1;
+    order_with(halves, 0, halves->keys[0]);
+    strcpy(err.problem, "dns");
+    attempt_failed(&halves->jobs[0], halves->keeper, &err, "validation");
+    assert_int_equal(halves->jobs[1].next_at, halves->keeper->now + 1);
+}
+
 /* ---- renewal */
 
 static void
@@ -488,6 +522,7 @@ main(void)
         TEST(both_halves_are_one_generation),
         TEST(each_half_has_an_order_and_a_plan_of_its_own),
         TEST(a_half_that_is_refused_leaves_the_other_one_alone),
+        TEST(what_fails_for_a_name_is_not_tried_for_the_other_half),
         TEST(one_decision_renews_both),
         TEST(a_half_that_fails_does_not_have_the_other_ordered_again),
         TEST(a_damaged_half_is_left_out_and_obtained_anew),
