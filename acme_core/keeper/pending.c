@@ -342,7 +342,9 @@ add_entry(const struct job *job, const struct keeper *keeper,
 
     half.key_types[0] = job_key_type(job);
     half.key_types[1] = ACME_KEY_NONE;
-    return acme_store_entry(keeper->settings, &half, entry);
+    return acme_store_entry(keeper->settings, &half, entry)
+        && (half.profile == NULL
+            || acme_buffer_printf(entry, "profile %s\n", half.profile));
 }
 
 bool
@@ -434,6 +436,18 @@ load_proofs(const cJSON *root, struct job *job, struct acme_error *err)
     return true;
 }
 
+static bool
+is_configured(const struct acme_settings_cert *cert,
+    enum acme_challenge_type type)
+{
+    for (size_t i = 0; i < cert->challenge_count; i++) {
+        if (cert->challenges[i] == type) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* The challenges that are left for this order; none: all that are wanted. */
 static void
 load_wish(const cJSON *root, struct job *job)
@@ -444,7 +458,7 @@ load_wish(const cJSON *root, struct job *job)
         enum acme_challenge_type type = acme_challenge_type_of(
             acme_json_text_of(item, 32));
 
-        if (type != ACME_CHALLENGE_NONE
+        if (is_configured(job->cert, type)
             && job->wish.count < ACME_CHALLENGE_TYPES) {
             job->wish.types[job->wish.count++] = type;
         }
@@ -468,7 +482,8 @@ load_order(struct job *job, struct keeper *keeper, struct acme_error *err)
         goto out;
     }
     if (!is_for_this_entry(root, job, keeper)) {
-        acme_fail(err, ACME_LOCAL, "for another list of names, key or CA");
+        acme_fail(err, ACME_LOCAL, "for other names, another key, CA or "
+            "profile");
         goto out;
     }
     serial = acme_json_text(root, "began_with", sizeof(job->began_with) - 1);

@@ -13,7 +13,8 @@ static char name[] = "a.test", *names[] = { name };
 static struct acme_settings_ca ca = { .name = name,
     .url = (char *) "https://ca.test/" };
 static struct acme_settings_cert cert = { .names = names, .name_count = 1,
-    .key_types = { ACME_KEY_ECDSA_256 }, .folder = name };
+    .key_types = { ACME_KEY_ECDSA_256 }, .challenge_count = 2,
+    .challenges = { ACME_HTTP_01, ACME_TLS_ALPN_01 }, .folder = name };
 static struct acme_settings settings = { .cas = &ca, .ca_count = 1,
     .state_path = path };
 static struct keeper keeper = { .settings = &settings };

@@ -369,6 +369,49 @@ profiles_are_found_by_their_whole_name(void **state)
     attempt_init(&scene->job, &scene->keeper, &scene->cert);
 }
 
+/* ---- other settings */
+
+static void
+an_order_for_another_profile_is_dropped(void **state)
+{
+    struct scene *scene = *state;
+
+    scene->cert.profile = (char *) "classic";
+    begin(scene);
+    restart(scene);
+    assert_string_equal(scene->job.order_url, BASE "/order/1");
+    scene->cert.profile = (char *) "shortlived";
+    restart(scene);
+    assert_null(scene->job.order_url);
+    assert_false(is_there(scene, ORDER_FILE));
+    attempt_start(&scene->job, &scene->keeper);
+    scene->cert.profile = NULL;
+    restart(scene);
+    assert_null(scene->job.key);
+}
+
+static void
+a_type_that_is_no_longer_wanted_is_not_tried(void **state)
+{
+    struct scene *scene = *state;
+
+    begin(scene);
+    scene->cert.challenges[0] = ACME_TLS_ALPN_01;
+    scene->cert.challenge_count = 1;
+    restart(scene);
+    attempt_start(&scene->job, &scene->keeper);
+    assert_string_equal(scene->job.order_url, BASE "/order/1");
+    assert_int_equal(scene->job.wish.count, 1);
+    assert_int_equal(scene->job.wish.types[0], ACME_TLS_ALPN_01);
+
+    /* and when it was the only one that was left */
+    scene->cert.challenges[0] = ACME_HTTP_01;
+    restart(scene);
+    attempt_start(&scene->job, &scene->keeper);
+    assert_int_equal(scene->job.wish.count, 1);
+    assert_int_equal(scene->job.wish.types[0], ACME_HTTP_01);
+}
+
 #define TEST(name) \
     cmocka_unit_test_setup_teardown(name, scene_make, scene_remove)
 
@@ -389,6 +432,8 @@ main(void)
         TEST(an_order_in_processing_waits_without_a_place),
         TEST(a_profile_is_dropped_once_unless_it_is_required),
         TEST(profiles_are_found_by_their_whole_name),
+        TEST(an_order_for_another_profile_is_dropped),
+        TEST(a_type_that_is_no_longer_wanted_is_not_tried),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
