@@ -16,6 +16,7 @@
 #include "keeper/attempt.h"
 #include "keeper/pending.h"
 #include "keeper/renewal.h"
+#include "keeper/service.h"
 #include "keeper/task.h"
 #include "protocol/jws.h"
 #include "protocol/payload.h"
@@ -208,8 +209,8 @@ signs_finalize(struct keeper *keeper, struct subject *subject,
     const struct job *job = subject->job;
     bool ok;
 
-    (void) keeper;
     ok = account_allows(subject->account, url, err)
+        && service_allows_key(job, keeper, err)
         && acme_csr_write(job->key, (const char *const *) job->cert->names,
             job->cert->name_count, &csr, err)
         && acme_payload_finalize(acme_buffer_bytes(&csr), payload, err);

@@ -775,7 +775,8 @@ install(struct job *job, struct keeper *keeper, struct acme_bytes chain_pem,
         acme_while(err, "the chain that the CA delivered");
         goto out;
     }
-    ok = acme_chain_tidy(chain_pem, &chain, err)
+    ok = service_allows_key(job, keeper, err)
+        && acme_chain_tidy(chain_pem, &chain, err)
         && acme_key_write(job->key, &key_pem, err)
         && ((acme_store_entry(keeper->settings, job->cert, &entry)
             && service_meta(job, &leaf, keeper->now, &meta))

@@ -338,27 +338,50 @@ service_due_at(const struct job *job, const struct keeper *keeper)
     return at;
 }
 
-bool
-service_has_key(const struct job *job, const struct keeper *keeper)
+/* The serial number of the certificate in service that has the job's key. */
+static bool
+find_by_key(const struct job *job, const struct keeper *keeper,
+    char serial[64])
 {
     struct acme_buffer key = ACME_BUFFER(ACME_STORE_FILE_MAX);
     struct service_pair pair;
     struct acme_leaf leaf = { 0 };
     struct acme_error ignored;
-    bool same;
+    bool found;
 
     if (job->key == NULL) {
         return false;
     }
-    same = service_pair_read(job, keeper, acme_key_is_rsa(job_key_type(job)),
+    found = service_pair_read(job, keeper, acme_key_is_rsa(job_key_type(job)),
             &pair, &ignored)
         && acme_key_write(job->key, &key, &ignored)
         && acme_pair_matches(acme_buffer_bytes(&pair.chain_pem),
             acme_buffer_bytes(&key), &ignored)
-        && acme_leaf_read(acme_buffer_bytes(&pair.chain_pem), &leaf, &ignored)
-        && strcmp(leaf.serial, job->began_with) != 0;
+        && acme_leaf_read(acme_buffer_bytes(&pair.chain_pem), &leaf, &ignored);
+    memcpy(serial, leaf.serial, sizeof(leaf.serial));
     acme_leaf_free(&leaf);
     service_pair_free(&pair);
     acme_buffer_wipe(&key);
-    return same;
+    return found;
+}
+
+bool
+service_has_key(const struct job *job, const struct keeper *keeper)
+{
+    char serial[64];
+
+    return find_by_key(job, keeper, serial)
+        && strcmp(serial, job->began_with) != 0;
+}
+
+bool
+service_allows_key(const struct job *job, const struct keeper *keeper,
+    struct acme_error *err)
+{
+    char serial[64];
+
+    return job->plan.revoked[0] == '\0' || !find_by_key(job, keeper, serial)
+        || strcmp(serial, job->plan.revoked) != 0
+        || acme_fail(err, ACME_REFUSED,
+            "its key is of a certificate that was revoked");
 }

@@ -58,6 +58,10 @@ bool service_predecessor(const struct job *job, const struct keeper *keeper,
  */
 bool service_has_key(const struct job *job, const struct keeper *keeper);
 
+/* May the order go on with its key, or was that revoked in the meantime? */
+bool service_allows_key(const struct job *job, const struct keeper *keeper,
+    struct acme_error *err);
+
 /* meta.json of a new generation: where and when it came from. */
 bool service_meta(const struct job *job, const struct acme_leaf *leaf,
     int64_t now, struct acme_buffer *json);

@@ -323,6 +323,44 @@ a_certificate_of_another_ca_is_not_revoked(void **state)
     assert_int_equal(scene->keeper.task.kind, 0);
 }
 
+/* Whoever has the key has the next certificate's, too, if it is the same. */
+static void
+no_certificate_is_finalized_with_a_key_that_was_revoked(void **state)
+{
+    struct scene *scene = *state;
+    struct acme_message message = { .type = ACME_MESSAGE_SIGN, .fd = -1,
+        .number = ACME_KIND_FINALIZE, .text = {
+        acme_bytes_of(BASE "/finalize/1"), acme_bytes_of("bm9uY2U") } };
+    struct acme_error err;
+
+    scene->cert.reuse_key = true;
+    attempt_start(&scene->job, &scene->keeper);
+    attempt_order(&scene->job, &scene->keeper);
+    message.id = scene->job.id;
+    assert_true(answer_message(&scene->keeper, &message, &err));
+    assert_int_equal(last_word(scene, NULL, 0), ACME_MESSAGE_SIGNED);
+
+    ask(scene, "revoke example.test keyCompromise");
+    assert_true(say(scene, ACME_MESSAGE_TASK_DONE, 0, NULL, NULL, NULL));
+    (void) last_word(scene, NULL, 0);
+    assert_true(answer_message(&scene->keeper, &message, &err));
+    assert_int_equal(last_word(scene, NULL, 0), ACME_MESSAGE_REFUSED);
+
+    /* nor is one served that was finalized before */
+    attempt_installed(&scene->job, &scene->keeper, acme_bytes_of(
+        content_of(scene, "live/example.test/fullchain.pem")));
+    assert_int_equal(scene->job.plan.failures, 1);
+    assert_true(logged(scene, "its key is of a certificate that was "
+        "revoked"));
+    assert_false(is_there(scene, "pending/example.test"));
+
+    attempt_start(&scene->job, &scene->keeper);
+    attempt_order(&scene->job, &scene->keeper);
+    message.id = scene->job.id;
+    assert_true(answer_message(&scene->keeper, &message, &err));
+    assert_int_equal(last_word(scene, NULL, 0), ACME_MESSAGE_SIGNED);
+}
+
 /* ---- both */
 
 static void
@@ -430,6 +468,7 @@ main(void)
         TEST(one_that_is_revoked_already_is_due_too),
         TEST(a_refused_revocation_changes_nothing),
         TEST(a_certificate_of_another_ca_is_not_revoked),
+        TEST(no_certificate_is_finalized_with_a_key_that_was_revoked),
         TEST(nothing_else_is_signed_for_a_task),
         TEST(a_ca_that_offers_neither_gets_no_request),
         TEST(one_command_at_a_time),
