@@ -185,6 +185,15 @@ find_pair(const struct job *job, const struct keeper *keeper,
     return service_pair_read(job, keeper, !rsa, pair, &ignored);
 }
 
+/* The same, but with two key types what is of the other is not ours. */
+static bool
+find_own_pair(const struct job *job, const struct keeper *keeper,
+    struct service_pair *pair, struct acme_error *err)
+{
+    return find_pair(job, keeper, pair, err)
+        && (is_of_its_kind(job, pair) || job->other == NULL);
+}
+
 static bool
 fits(const struct job *job, const struct service_pair *pair,
     const struct acme_leaf *leaf, struct acme_error *err)
@@ -245,7 +254,6 @@ bool
 service_revocable(const struct job *job, const struct keeper *keeper,
     struct acme_buffer *der, char serial[64], struct acme_error *err)
 {
-    bool rsa = acme_key_is_rsa(job_key_type(job));
     const struct acme_settings_ca *ca = job->account->ca;
     struct service_pair pair;
     struct acme_leaf leaf = { 0 };
@@ -253,7 +261,7 @@ service_revocable(const struct job *job, const struct keeper *keeper,
     cJSON *meta = NULL;
     bool ok;
 
-    ok = service_pair_read(job, keeper, rsa, &pair, err)
+    ok = find_own_pair(job, keeper, &pair, err)
         && acme_leaf_read(acme_buffer_bytes(&pair.chain_pem), &leaf, err)
         && acme_leaf_der(acme_buffer_bytes(&pair.chain_pem), der, err);
     if (ok) {
@@ -305,9 +313,7 @@ service_predecessor(const struct job *job, const struct keeper *keeper,
     cJSON *meta = NULL;
     bool found;
 
-    /* with two key types, what is of the other one is the other half's */
-    found = find_pair(job, keeper, &pair, &ignored)
-        && (is_of_its_kind(job, &pair) || job->other == NULL)
+    found = find_own_pair(job, keeper, &pair, &ignored)
         && acme_leaf_read(acme_buffer_bytes(&pair.chain_pem), &leaf,
             &ignored);
     if (found) {

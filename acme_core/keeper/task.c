@@ -145,21 +145,28 @@ prepare_revocation(struct keeper *keeper, struct task *task,
         return count < 2 ? acme_fail(err, ACME_MISCONFIG,
             "the form is: revoke FOLDER [REASON]") : false;
     }
-    for (size_t i = 0; i < keeper->job_count && task->job == NULL; i++) {
-        if (strcmp(keeper->jobs[i].cert->folder, words[1]) == 0) {
-            task->job = &keeper->jobs[i];
+    acme_fail(err, ACME_MISCONFIG, "no server has a certificate \"%s\"",
+        acme_log_escape(shown, sizeof(shown), acme_bytes_of(words[1])));
+    task->certificate.limit = CERTIFICATE_MAX;
+    /* of two halves the first one that is there */
+    for (size_t i = 0; i < keeper->job_count; i++) {
+        struct job *job = &keeper->jobs[i];
+
+        if (strcmp(job->cert->folder, words[1]) != 0) {
+            continue;
+        }
+        if (!has_account(job->account, keeper->store, err)) {
+            return false;
+        }
+        acme_buffer_clear(&task->certificate);
+        if (service_revocable(job, keeper, &task->certificate, task->serial,
+                err)) {
+            task->job = job;
+            task->account = job->account;
+            return true;
         }
     }
-    if (task->job == NULL) {
-        return acme_fail(err, ACME_MISCONFIG, "no server has a certificate "
-            "\"%s\"", acme_log_escape(shown, sizeof(shown),
-            acme_bytes_of(words[1])));
-    }
-    task->account = task->job->account;
-    task->certificate.limit = CERTIFICATE_MAX;
-    return has_account(task->account, keeper->store, err)
-        && service_revocable(task->job, keeper, &task->certificate,
-            task->serial, err);
+    return false;
 }
 
 static const struct {

@@ -323,6 +323,42 @@ a_certificate_of_another_ca_is_not_revoked(void **state)
     assert_int_equal(scene->keeper.task.kind, 0);
 }
 
+/* The first half, or what acme_key asks for now, may not be there yet. */
+static void
+what_is_served_is_revoked_whatever_its_key(void **state)
+{
+    struct scene *scene = *state;
+    struct job halves[2] = { { 0 }, { 0 } };
+
+    attempt_free(&scene->job);
+    memset(&scene->job, 0, sizeof(scene->job));
+    scene->cert.key_types[0] = ACME_KEY_RSA_2048;
+    attempt_init(&scene->job, &scene->keeper, &scene->cert);
+    ask(scene, "revoke example.test");
+    assert_true(signs(scene, ACME_KIND_REVOKE, BASE "/revoke"));
+    task_forget(&scene->keeper);
+
+    /* of two halves, the one that is served in place of the other */
+    scene->keeper.jobs = halves;
+    scene->keeper.job_count = 2;
+    for (size_t i = 0; i < 2; i++) {
+        halves[i].half = i;
+        halves[i].other = &halves[1 - i];
+    }
+    scene->cert.key_types[1] = ACME_KEY_ECDSA_256;
+    attempt_init(&halves[0], &scene->keeper, &scene->cert);
+    attempt_init(&halves[1], &scene->keeper, &scene->cert);
+    ask(scene, "revoke example.test");
+    assert_ptr_equal(scene->keeper.task.job, &halves[1]);
+    assert_true(say(scene, ACME_MESSAGE_TASK_DONE, 0, NULL, NULL, NULL));
+    assert_string_equal(answered(), "ok\n");
+    assert_false(halves[1].fits);
+    attempt_free(&halves[0]);
+    attempt_free(&halves[1]);
+    scene->keeper.jobs = &scene->job;
+    scene->keeper.job_count = 1;
+}
+
 /* Whoever has the key has the next certificate's, too, if it is the same. */
 static void
 no_certificate_is_finalized_with_a_key_that_was_revoked(void **state)
@@ -468,6 +504,7 @@ main(void)
         TEST(one_that_is_revoked_already_is_due_too),
         TEST(a_refused_revocation_changes_nothing),
         TEST(a_certificate_of_another_ca_is_not_revoked),
+        TEST(what_is_served_is_revoked_whatever_its_key),
         TEST(no_certificate_is_finalized_with_a_key_that_was_revoked),
         TEST(nothing_else_is_signed_for_a_task),
         TEST(a_ca_that_offers_neither_gets_no_request),
