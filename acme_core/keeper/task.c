@@ -5,6 +5,7 @@
 
 #include "keeper/task.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -302,26 +303,47 @@ task_sign(struct keeper *keeper, enum acme_kind kind, const char *url,
 
 /* ---- its end */
 
-/* With two key types both certificates are revoked, one after the other. */
+/*
+ * With two key types both certificates are revoked, one after the other. False
+ * with .sys = ENOENT when there is no other one.
+ */
 static bool
-go_on_with_other_half(struct keeper *keeper)
+go_on_with_other_half(struct keeper *keeper, struct acme_error *err)
 {
     struct task *task = &keeper->task;
     struct job *other = task->job->other;
-    struct acme_error ignored;
 
+    *err = (struct acme_error) { .sys = ENOENT };
     if (other == NULL || task->job->half != 0) {
         return false;
     }
     acme_buffer_clear(&task->certificate);
     if (!service_revocable(other, keeper, &task->certificate, task->serial,
-            &ignored)) {
-        return false;
+            err)) {
+        return acme_while(err, "one of two is revoked, not the %s one",
+            acme_key_type_name(job_key_type(other)));
     }
     task->job = other;
     task->id = keeper->next_job_id++;
     task->handed_over = false;
     return true;
+}
+
+static void
+revocation_done(struct keeper *keeper)
+{
+    struct task *task = &keeper->task;
+    struct acme_error err;
+
+    attempt_revoked(task->job, keeper, task->serial);
+    if (go_on_with_other_half(keeper, &err)) {
+        return;
+    }
+    if (err.sys == ENOENT) {
+        finish(keeper, "ok", "");
+    } else {
+        finish(keeper, "error: ", err.text);
+    }
 }
 
 void
@@ -332,10 +354,7 @@ task_done(struct keeper *keeper)
     struct acme_error err;
 
     if (task->kind == ACME_KIND_REVOKE) {
-        attempt_revoked(task->job, keeper, task->serial);
-        if (!go_on_with_other_half(keeper)) {
-            finish(keeper, "ok", "");
-        }
+        revocation_done(keeper);
         return;
     }
     if (!task->made_key) {

@@ -30,7 +30,7 @@ void task_failed(struct keeper *keeper, const struct acme_error *err,
 /* The agent that worked on it is gone. */
 void task_agent_lost(struct keeper *keeper, const struct acme_error *why);
 
-/* The keeper ends: whoever waits hears of it by the closed connection. */
+/* The keeper ends: whoever waits is told to ask again. */
 void task_forget(struct keeper *keeper);
 
 #endif

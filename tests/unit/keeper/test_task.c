@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include "../chain_of.h"
 #include "format/base64url.h"
 #include "format/json.h"
 #include "keeper/answer.h"
@@ -359,6 +360,52 @@ what_is_served_is_revoked_whatever_its_key(void **state)
     scene->keeper.job_count = 1;
 }
 
+static void
+an_operator_hears_of_the_half_that_is_not_revoked(void **state)
+{
+    struct scene *scene = *state;
+    struct job halves[2] = { { 0 }, { .half = 1 } };
+    struct acme_pair pairs[2];
+    struct acme_buffer chains[2], pems[2];
+    struct acme_error err;
+    unsigned number;
+
+    for (size_t i = 0; i < 2; i++) {
+        struct acme_key *key = acme_key_new(i == 0 ? ACME_KEY_ECDSA_256
+            : ACME_KEY_RSA_2048, &err);
+
+        chains[i] = chain_of(key, "example.test", NOW, NOW + 90 * DAY);
+        pems[i] = pem_of(key);
+        pairs[i] = (struct acme_pair) { acme_buffer_bytes(&chains[i]),
+            acme_buffer_bytes(&pems[i]), acme_bytes_of("{}") };
+        halves[i].other = &halves[1 - i];
+        acme_key_free(key);
+    }
+    pairs[1].meta_json = acme_bytes_of("{\"ca\":\"https://other.test/\"}");
+    assert_true(acme_store_install(scene->keeper.store, "example.test",
+        acme_bytes_of("entry"), pairs, 2, NOW, &number, &err));
+    scene->cert.key_types[1] = ACME_KEY_RSA_2048;
+    scene->keeper.jobs = halves;
+    scene->keeper.job_count = 2;
+    attempt_init(&halves[0], &scene->keeper, &scene->cert);
+    attempt_init(&halves[1], &scene->keeper, &scene->cert);
+
+    ask(scene, "revoke example.test");
+    assert_ptr_equal(scene->keeper.task.job, &halves[0]);
+    assert_true(say(scene, ACME_MESSAGE_TASK_DONE, 0, NULL, NULL, NULL));
+    assert_non_null(strstr(answered(), "error: one of two is revoked, not the "
+        "rsa:2048 one: the certificate is of another CA"));
+    assert_int_equal(scene->keeper.task.kind, 0);
+    assert_false(halves[0].fits);
+    for (size_t i = 0; i < 2; i++) {
+        attempt_free(&halves[i]);
+        acme_buffer_free(&chains[i]);
+        acme_buffer_wipe(&pems[i]);
+    }
+    scene->keeper.jobs = &scene->job;
+    scene->keeper.job_count = 1;
+}
+
 /* Whoever has the key has the next certificate's, too, if it is the same. */
 static void
 no_certificate_is_finalized_with_a_key_that_was_revoked(void **state)
@@ -505,6 +552,7 @@ main(void)
         TEST(a_refused_revocation_changes_nothing),
         TEST(a_certificate_of_another_ca_is_not_revoked),
         TEST(what_is_served_is_revoked_whatever_its_key),
+        TEST(an_operator_hears_of_the_half_that_is_not_revoked),
         TEST(no_certificate_is_finalized_with_a_key_that_was_revoked),
         TEST(nothing_else_is_signed_for_a_task),
         TEST(a_ca_that_offers_neither_gets_no_request),
