@@ -442,7 +442,8 @@ answer_key(struct keeper *keeper, struct subject *subject,
     struct acme_error why;
     bool ok;
 
-    if (account->new_key == NULL || keeper->task.made_key
+    if (account->new_key == NULL
+        || (keeper->task.made_key && keeper->task.account == account)
         || !acme_message_text(message, 0, url, sizeof(url))) {
         return acme_fail(err, ACME_PEER_BROKE, "no key is in doubt");
     }

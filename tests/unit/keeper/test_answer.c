@@ -416,6 +416,24 @@ a_key_is_not_taken_when_none_is_in_doubt(void **state)
     assert_non_null(scene->account.key);
 }
 
+/* Nor while it is changed; the change of another account's is no reason. */
+static void
+a_key_in_doubt_is_settled_while_another_account_has_a_task(void **state)
+{
+    struct scene *scene = *state;
+    struct account other = { .ca = &scene->ca };
+    struct acme_error err;
+
+    assert_true(account_make_new_key(&scene->account, scene->keeper.store,
+        &err));
+    scene->keeper.task = (struct task) { .kind = ACME_KIND_KEY_CHANGE,
+        .made_key = true, .account = &scene->account, .client_fd = -1 };
+    assert_false(say(scene, ACME_MESSAGE_KEY, 1, 0, "", NULL, NULL));
+    scene->keeper.task.account = &other;
+    assert_true(say(scene, ACME_MESSAGE_KEY, 1, 0, "", NULL, NULL));
+    assert_null(scene->account.new_key);
+}
+
 static void
 a_closed_account_is_named_with_its_folder(void **state)
 {
@@ -599,6 +617,7 @@ main(void)
         TEST(contacts_went_along_with_a_new_account_only),
         TEST(refused_contacts_are_one_warning_in_the_words_of_the_ca),
         TEST(a_key_is_not_taken_when_none_is_in_doubt),
+        TEST(a_key_in_doubt_is_settled_while_another_account_has_a_task),
         TEST(a_closed_account_is_named_with_its_folder),
         TEST(a_chain_that_is_not_ours_is_not_written),
         TEST(the_longest_request_fits_into_a_message),
