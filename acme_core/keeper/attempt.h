@@ -25,7 +25,10 @@ void attempt_reschedule(struct job *job, struct keeper *keeper);
 /* Write plan/<folder>.json. Failures are logged. */
 void attempt_save_plan(struct job *job, struct keeper *keeper);
 
-/* Is the same set of names being ordered from the same account? */
+/*
+ * Is the same set of names being ordered from the same account, or the key of
+ * that account being changed?
+ */
 bool attempt_must_wait(const struct job *job, const struct keeper *keeper);
 
 /*

@@ -269,7 +269,6 @@ check_key(size_t argc, const char *const *argv, struct acme_error *err)
 {
     static const char *const words[] = { "ecdsa:256", "ecdsa:384",
         "rsa:2048", "rsa:3072", "rsa:4096" };
-
     enum acme_key_type types[ACME_KEYS_MAX];
 
     for (size_t i = 0; i < argc; i++) {

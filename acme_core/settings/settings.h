@@ -172,7 +172,8 @@ typedef void (*acme_settings_warn)(void *ctx, const char *text);
  *   cert_out  index of its certificate; servers that name the same set with
  *             the same key types and CA share one
  * Errors: an argument of acme_domain that cannot be in a certificate; no
- * name left; another acme_key_policy than the one it is shared with.
+ * name left; an order in another manner (acme_challenge, acme_profile,
+ * acme_preferred_chain, acme_key_policy) than the one it is shared with.
  */
 bool acme_settings_add_server(struct acme_settings *settings,
     const struct acme_scope *global, const struct acme_scope *server,
