@@ -663,18 +663,24 @@ keep_waiting(struct acme_order *order, struct acme_error *err)
     return true;
 }
 
+static bool
+has_expired(const struct acme_order *order)
+{
+    return order->object.expires != 0
+        && order->object.expires <= order->now_ms / 1000;
+}
+
 /* The CA works on it, and it has not expired: no reason to begin anew. */
 static bool
 is_in_good_hands(const struct acme_order *order)
 {
     return (order->busy || order->object.status == ACME_ORDER_PROCESSING)
-        && (order->object.expires == 0
-            || order->object.expires > order->now_ms / 1000);
+        && !has_expired(order);
 }
 
 /*
- * The URL stays saved, so this order may go on another day: as long as the CA
- * works on it or itself says when, else once.
+ * The URL stays saved, so this order may go on another day: until it expires
+ * as long as the CA works on it or itself says when, else once.
  */
 static bool
 fail_impatient(const struct acme_order *order, struct acme_error *err)
@@ -688,7 +694,8 @@ fail_impatient(const struct acme_order *order, struct acme_error *err)
     err->retry_at = order->come_back_at;
     if (is_in_good_hands(order)) {
         snprintf(err->problem, sizeof(err->problem), "orderProcessing");
-    } else if (order->resumed && order->come_back_at <= order->now_ms / 1000) {
+    } else if (order->resumed && (has_expired(order)
+            || order->come_back_at <= order->now_ms / 1000)) {
         make_gone(err);
     }
     return false;

@@ -9,8 +9,8 @@
 #include <string.h>
 
 #include "format/json.h"
-#include "protocol/identifier.h"
 #include "format/time_text.h"
+#include "protocol/identifier.h"
 #include "protocol/problem.h"
 #include "protocol/request.h"
 
@@ -216,6 +216,7 @@ take(struct acme_order_object *object, const cJSON *json,
     const cJSON *problem = acme_json_object(json, "error");
     const char *expires = acme_json_text(json, "expires",
         ACME_TIME_TEXT_SIZE);
+    int64_t expires_at;
 
     if (!acme_order_status_read(json, &object->status, err)
         || !take_first_sight(object, json, err)
@@ -224,9 +225,9 @@ take(struct acme_order_object *object, const cJSON *json,
             err)) {
         return false;
     }
-    if (expires == NULL
-        || !acme_time_read(acme_bytes_of(expires), &object->expires)) {
-        object->expires = 0;
+    if (expires != NULL
+        && acme_time_read(acme_bytes_of(expires), &expires_at)) {
+        object->expires = expires_at;
     }
     object->has_problem = problem != NULL;
     if (problem != NULL) {

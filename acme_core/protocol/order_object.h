@@ -32,7 +32,7 @@ struct acme_order_object {
     enum acme_order_status status;
     char *finalize;                  /* URL, or NULL */
     char *certificate;               /* URL, or NULL */
-    int64_t expires;                 /* unix seconds, 0 = not said */
+    int64_t expires;                 /* unix seconds, 0 = never said */
     bool has_problem;
     struct acme_error problem;       /* the order's own error */
     struct acme_order_authorization *authorizations;

@@ -942,6 +942,18 @@ unless_the_ca_says_when_to_come_back(void **state)
 }
 
 static void
+but_not_when_it_has_expired(void **state)
+{
+    struct talk *talk = begin_resumed_pending();
+
+    (void) state;
+    wait_in_vain(talk, "pending", ",\"expires\":\"2027-01-15T08:00:01Z\"",
+        talk->now_ms / 1000 + 3600);
+    expect_failure(talk, ACME_REFUSED, "orderGone", "still pending");
+    end(talk);
+}
+
+static void
 an_order_left_processing_is_looked_at_for_a_minute(void **state)
 {
     struct talk *talk = begin_resumed();
@@ -1712,6 +1724,7 @@ main(void)
         cmocka_unit_test(a_resumed_order_of_a_foreign_origin_is_gone),
         cmocka_unit_test(a_resumed_order_that_makes_no_progress_is_gone),
         cmocka_unit_test(unless_the_ca_says_when_to_come_back),
+        cmocka_unit_test(but_not_when_it_has_expired),
         cmocka_unit_test(an_order_left_processing_is_looked_at_for_a_minute),
         cmocka_unit_test(one_in_processing_that_has_expired_is_gone),
         cmocka_unit_test(failures_on_resume),

@@ -105,6 +105,21 @@ urls_are_replaced_when_they_are_sent_again(void **state)
     assert_string_equal(scene->object.certificate, CA "/c");
 }
 
+/* RFC 8555 7.1.3 wants it said of pending and valid orders only. */
+static void
+when_it_expires_is_not_forgotten(void **state)
+{
+    struct scene *scene = *state;
+
+    assert_true(take(scene, ORDER("pending",
+        ",\"expires\":\"2027-01-15T08:00:01Z\"")));
+    assert_int_equal(scene->object.expires, 1800000001);
+    assert_true(take(scene, ORDER("processing", "")));
+    assert_int_equal(scene->object.expires, 1800000001);
+    assert_true(take(scene, ORDER("valid", ",\"expires\":\"soon\"")));
+    assert_int_equal(scene->object.expires, 1800000001);
+}
+
 static void
 a_foreign_url_does_not_replace_a_good_one(void **state)
 {
@@ -268,6 +283,7 @@ main(void)
         TEST(the_first_description_is_kept),
         TEST(names_and_authorizations_never_change_later),
         TEST(urls_are_replaced_when_they_are_sent_again),
+        TEST(when_it_expires_is_not_forgotten),
         TEST(a_foreign_url_does_not_replace_a_good_one),
         cmocka_unit_test(an_order_past_pending_has_valid_authorizations),
         TEST(seeking_finds_the_next_that_is_not_valid),
