@@ -162,7 +162,7 @@ static const struct order_step order_steps[STAGES] = {
 
     /* 7.5.2: the order has failed, for the reason in .error */
     [DEACTIVATE] = {
-        "deactivation", deactivate, read_deactivated, false },
+        "validation", deactivate, read_deactivated, false },
 };
 
 /* The status that the CA reports decides where we are. */
@@ -343,6 +343,7 @@ is_refusal(const struct acme_error *err)
         || strcmp(err->problem, "unauthorized") == 0;
 }
 
+static bool begin_review(struct acme_order *, struct acme_error *);
 static bool go_on_deactivating(struct acme_order *, size_t from,
     struct acme_error *);
 
@@ -361,12 +362,12 @@ doubt_refusal(struct acme_order *order, const struct acme_error *err)
 static bool
 insist_on_refusal(struct acme_order *order, struct acme_error *err)
 {
-    enter(order, RESPOND);
-    *err = order->refusal;
+    order->error = order->refusal;
     if (order->resumed && !order->responded) {
-        make_gone(err);
+        make_gone(&order->error);
     }
-    return false;
+    order->hopeless = true;
+    return begin_review(order, err);
 }
 
 bool
@@ -399,7 +400,6 @@ acme_order_failed(struct acme_order *order, struct acme_error *err)
 }
 
 static void authorize_from(struct acme_order *, size_t);
-static bool begin_review(struct acme_order *, struct acme_error *);
 
 /* To the stage of the status just read, which must have what it needs. */
 static bool
