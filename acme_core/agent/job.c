@@ -459,6 +459,7 @@ agent_job_take_reply(struct agent *agent, struct job *job,
     const struct acme_reply *reply)
 {
     struct acme_error why;
+    const char *step;
 
     switch (sender_read(agent, job->ca, &job->sender, reply, &why)) {
     case ACME_READ_OK:
@@ -476,8 +477,13 @@ agent_job_take_reply(struct agent *agent, struct job *job,
         if (job->task != 0) {
             break;
         }
-        if (account_was_lost(agent, job, &why)
-            || acme_order_failed(job->order, &why)) {
+        if (account_was_lost(agent, job, &why)) {
+            return;
+        }
+        step = acme_order_step(job->order);
+        if (acme_order_failed(job->order, &why)) {
+            tell_log(agent, job->sender.id, ACME_LOG_INFO,
+                "%s: %s; going on all the same", step, why.text);
             return;
         }
         break;

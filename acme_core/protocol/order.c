@@ -23,6 +23,7 @@
 enum {
     FIRST_REVIEW = 6,         /* polls; doubled after each review */
     DOUBT_AFTER = 12,         /* polls, a minute: was the CA really told? */
+    POLLS_LOST_MAX = 3,       /* in a row */
     LOOK_AGAIN_MS = 60 * 1000 /* at an order that was left processing */
 };
 
@@ -76,6 +77,7 @@ struct acme_order {
     int64_t patience_ms;                    /* see pace.h */
     enum order_stage furthest;              /* that was waited in */
     unsigned review_at;                     /* polls */
+    unsigned polls_lost;                    /* in a row, without an answer */
     int64_t now_ms;                         /* of the last reply */
     int64_t retry_at;                       /* in it */
     int64_t come_back_at;                   /* in the last poll's */
@@ -303,6 +305,7 @@ acme_order_reply(struct acme_order *order, int64_t now_ms,
             "a reply that nobody waits for");
     }
     order->now_ms = now_ms;
+    order->polls_lost = 0;
     order->retry_at = reply->headers.retry_at;
     return step->read(order, reply, err) || keep_failure(order, err);
 }
@@ -370,9 +373,30 @@ insist_on_refusal(struct acme_order *order, struct acme_error *err)
     return begin_review(order, err);
 }
 
+/*
+ * A poll that is lost, or that the CA has trouble with, brings no news, but it
+ * may be validating: were this the end, it would find no proof any more. A
+ * limit is its own wish, and so is a day on which to come back.
+ */
+static bool
+overlook(struct acme_order *order, const struct acme_error *err)
+{
+    if (!order_steps[order->stage].polled || err->verdict != ACME_RETRY
+        || (err->http_status != 0 && err->http_status < 500)
+        || err->retry_at > order->pace.deadline_ms / 1000
+        || order->polls_lost++ == POLLS_LOST_MAX) {
+        return false;
+    }
+    order->retry_at = err->retry_at;
+    return acme_pace_polled(&order->pace, order->pace.wake_at_ms);
+}
+
 bool
 acme_order_failed(struct acme_order *order, struct acme_error *err)
 {
+    if (overlook(order, err)) {
+        return true;
+    }
     if (order->stage == ALTERNATE) {
         return read_alternate(order, NULL, err) || keep_failure(order, err);
     }

@@ -91,9 +91,10 @@ bool acme_order_reply(struct acme_order *order, int64_t now_ms,
 /*
  * Take the error of a reply that acme_session_read called FAILED. True: it
  * was not the end (a finalize that came too early, a response that the CA may
- * have had before), go on with acme_order_next. False: the order has failed
- * with *err, where a saved order that the CA no longer knows has become
- * ACME_REFUSED with the problem "orderGone".
+ * have had before, one of a few polls without an answer), go on with
+ * acme_order_next. False: the order has failed with *err, where a saved order
+ * that the CA no longer knows has become ACME_REFUSED with the problem
+ * "orderGone".
  */
 bool acme_order_failed(struct acme_order *order, struct acme_error *err);
 

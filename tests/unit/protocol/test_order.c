@@ -635,6 +635,90 @@ an_authorization_that_became_valid_is_progress(void **state)
     end(talk);
 }
 
+static const struct {
+    const char *what;
+    enum acme_verdict verdict;
+    int status;
+    int64_t retry_in;
+    unsigned overlooked;
+} lost_polls[] = {
+    { "the connection broke", ACME_RETRY, 0, 0, 3 },
+    { "the CA has trouble", ACME_RETRY, 503, 0, 3 },
+    { "for a while", ACME_RETRY, 503, 30, 3 },
+    { "until tomorrow", ACME_RETRY, 503, 86400, 0 },
+    { "a limit", ACME_RETRY, 429, 5, 0 },
+    { "the account is lost", ACME_RETRY, 400, 0, 0 },
+    { "refused", ACME_REFUSED, 403, 0, 0 },
+    { "the keeper cannot", ACME_LOCAL, 0, 0, 0 },
+};
+
+static bool
+lose_poll(struct talk *talk, size_t row)
+{
+    expect_get(talk, CA "/order/1");
+    acme_fail(&talk->err, lost_polls[row].verdict, "no answer");
+    talk->err.http_status = lost_polls[row].status;
+    talk->err.retry_at = lost_polls[row].retry_in == 0 ? 0
+        : talk->now_ms / 1000 + lost_polls[row].retry_in;
+    return acme_order_failed(talk->order, &talk->err);
+}
+
+static void
+a_few_polls_may_be_lost_in_a_row(void **state)
+{
+    (void) state;
+    for (size_t i = 0; i < sizeof(lost_polls) / sizeof(*lost_polls); i++) {
+        struct talk *talk = begin_awaiting_verdict();
+        unsigned overlooked = 0;
+
+        expect_poll(talk);
+        while (lose_poll(talk, i)) {
+            int64_t slept = expect_sleep(talk);
+
+            overlooked++;
+            assert_in_range(slept, lost_polls[i].retry_in == 0 ? 1
+                : 1000 * (lost_polls[i].retry_in - 1), 60000);
+        }
+        if (overlooked != lost_polls[i].overlooked) {
+            fail_msg("%s: %u", lost_polls[i].what, overlooked);
+        }
+        expect_failure(talk, lost_polls[i].verdict, "", "no answer");
+        end(talk);
+    }
+}
+
+static void
+a_poll_that_is_answered_ends_the_row(void **state)
+{
+    struct talk *talk = begin_processing();
+
+    (void) state;
+    for (unsigned i = 0; i < 12; i++) {
+        expect_poll(talk);
+        if (i % 4 == 3) {
+            give_order(talk, "processing");
+        } else {
+            assert_true(lose_poll(talk, 0));
+        }
+    }
+    end(talk);
+}
+
+static void
+lost_polls_do_not_lengthen_the_patience(void **state)
+{
+    struct talk *talk = begin_processing();
+
+    (void) state;
+    expect_sleep(talk);
+    talk->reply.headers.retry_at = talk->now_ms / 1000 + 3600;
+    give_order(talk, "processing");
+    assert_in_range(expect_sleep(talk), 14 * MINUTE, 15 * MINUTE);
+    assert_false(lose_poll(talk, 0));
+    expect_failure(talk, ACME_RETRY, "", "no answer");
+    end(talk);
+}
+
 /* ---- failed validations */
 
 #define WORDS(problem, detail) ",\"error\":{\"type\":\"" TYPE problem \
@@ -1718,6 +1802,9 @@ main(void)
         cmocka_unit_test(one_whose_challenge_is_processing_is_to_be_resumed),
         cmocka_unit_test(a_ca_that_goes_back_and_forth_is_given_up_too),
         cmocka_unit_test(an_authorization_that_became_valid_is_progress),
+        cmocka_unit_test(a_few_polls_may_be_lost_in_a_row),
+        cmocka_unit_test(a_poll_that_is_answered_ends_the_row),
+        cmocka_unit_test(lost_polls_do_not_lengthen_the_patience),
         cmocka_unit_test(an_invalid_order_is_explained_by_its_authorizations),
         cmocka_unit_test(only_the_failed_name_among_good_ones_is_blamed),
         cmocka_unit_test(
