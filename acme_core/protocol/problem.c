@@ -210,6 +210,9 @@ acme_problem_of_reply(const struct acme_reply *reply, struct acme_error *err)
     "and a few days only"
 #define BROKEN_OFF "the CA, or something in between, broke the connection " \
     "off: nothing to do here unless it goes on"
+#define NOT_OUR_TLS "another server, or something in front of this one that " \
+    "ends TLS, answered at port 443: check that the A and AAAA records point " \
+    "here, or take tls-alpn-01 out of acme_challenge"
 #define DEACTIVATED "this account is deactivated or revoked: move its " \
     "folder in accounts/ away and reload the server, and a new one is " \
     "registered"
@@ -251,17 +254,20 @@ static const struct {
     { NULL, "during secondary validation", "it works from one place of the "
         "world but not from others: check all name servers, balanced "
         "machines and firewalls that limit by country or rate" },
-    { "connection", "likely firewall", "open inbound port 80 to the whole "
-        "world, and check that the A and AAAA records point here" },
+    { "connection", "likely firewall", "open inbound port 80 (for "
+        "tls-alpn-01: 443) to the whole world, and check that the A and AAAA "
+        "records point here" },
     { "connection", "refused", "nothing listens on port 80 of the address "
-        "that the CA tried: check listen, the A and AAAA records, and port "
-        "forwarding (acme_port_map)" },
+        "that the CA tried (for tls-alpn-01: 443): check listen, the A and "
+        "AAAA records, and port forwarding (acme_port_map)" },
     { "connection", "unreachable", "the AAAA record points to a machine "
         "without IPv6: correct or remove it" },
     { "connection", "redirect", "another server redirects the challenge: "
         "check that the name points to this one" },
     { "connection", NULL, "something between the CA and this server cuts "
         "the request: exempt /.well-known/acme-challenge/ in firewalls" },
+    { "unauthorized", "tls-alpn-01", NOT_OUR_TLS },
+    { "tls", NULL, NOT_OUR_TLS },
     { "unauthorized", "key authorization", "another ACME client or machine "
         "answered for this name: check the A and AAAA records and balanced "
         "machines" },
@@ -295,8 +301,8 @@ static const struct {
         "another one may" },
     { "malformed", "public suffix", "this is no public name: use a private "
         "CA for it" },
-    { NULL, "not permit ip", "this CA certifies IP addresses only by a "
-        "profile, which this version cannot ask for: take the IP addresses "
+    { NULL, "not permit ip", "this CA certifies IP addresses only by "
+        "another profile: name it in acme_profile, or take the IP addresses "
         "out of the certificate's names" },
     { "serverInternal", NULL, "the CA has trouble of its own: nothing to do "
         "here" },

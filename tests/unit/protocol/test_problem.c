@@ -132,7 +132,16 @@ static const struct {
         "suffix (TLD)"), "malformed", ACME_REFUSED, "private CA" },
     { "address", 400, PROBLEM("malformed", "Profile \\\"classic\\\" does not "
         "permit ip type identifiers"), "malformed", ACME_REFUSED,
-        "take the IP addresses out" },
+        "name it in acme_profile" },
+    { "another TLS server", 403, PROBLEM("unauthorized", "192.0.2.1: Cannot "
+        "negotiate ALPN protocol \\\"acme-tls/1\\\" for tls-alpn-01 "
+        "challenge"), "unauthorized", ACME_REFUSED, "answered at port 443" },
+    { "a broken handshake", 400, PROBLEM("tls", "192.0.2.1: remote error: "
+        "tls: no application protocol"), "tls", ACME_RETRY,
+        "answered at port 443" },
+    { "nothing listens for TLS", 400, PROBLEM("connection", "192.0.2.1: "
+        "Connection refused"), "connection", ACME_RETRY,
+        "for tls-alpn-01: 443" },
     { "nonce", 400, PROBLEM("badNonce", "JWS has an invalid anti-replay "
         "nonce"), "badNonce", ACME_RETRY, NULL },
     { "account lost", 400, PROBLEM("accountDoesNotExist", "No account exists "
