@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "crypto/x509.h"
 #include "format/base64url.h"
@@ -218,22 +219,32 @@ signs_finalize(struct keeper *keeper, struct subject *subject,
     return ok;
 }
 
+/* What comes behind the host. */
+static const char *
+path_of(const char *url)
+{
+    const char *host = strstr(url, "://");
+
+    return host != NULL ? host + 3 + strcspn(host + 3, "/?") : url;
+}
+
 /*
  * Is it certainly not the account? What looks like another spelling of it is
- * not signed for: the account would be closed.
+ * not signed for: the account would be closed. The host, whose spellings are
+ * many, does not count.
  */
 static bool
 is_no_account(const struct account *account, const char *url)
 {
-    size_t len = strlen(account->url);
-    const char *path = strstr(url, "://");
+    const char *closed = path_of(account->url), *path = path_of(url);
+    size_t len = strlen(closed);
 
-    if (strncmp(url, account->url, len) == 0
-        && (url[len] == '\0' || strchr("/?#;&.", url[len]) != NULL)) {
+    if (strncasecmp(path, closed, len) == 0
+        && (path[len] == '\0' || strchr("/?#;&.", path[len]) != NULL)) {
         return false;
     }
-    return path != NULL && strstr(path + 3, "//") == NULL
-        && strstr(path, "/.") == NULL && strchr(path, '%') == NULL;
+    return strstr(path, "//") == NULL && strstr(path, "/.") == NULL
+        && strchr(path, '%') == NULL;
 }
 
 /* Another order of ours may need the authorization for the same name. */

@@ -121,6 +121,8 @@ urls_of_the_directory_are_signed_and_others_are_not(void **state)
         { "closing it by escapes", true, ACME_KIND_DEACTIVATE, BASE "/my%2daccount/1", false },
         { "closing it by dots", true, ACME_KIND_DEACTIVATE, BASE "/x/../my-account/1", false },
         { "closing it by slashes", true, ACME_KIND_DEACTIVATE, BASE "//my-account/1", false },
+        { "closing it by another spelling of the host", true, ACME_KIND_DEACTIVATE, "HTTPS://CA.test:014000/my-account/1", false },
+        { "closing it in capitals", true, ACME_KIND_DEACTIVATE, BASE "/My-Account/1", false },
         { "another one of nearly that name", true, ACME_KIND_DEACTIVATE, BASE "/my-account/12", true },
         { "a look-up", false, ACME_KIND_FIND_ACCOUNT, BASE "/sign-me-up", true },
         { "a look-up of a job", true, ACME_KIND_FIND_ACCOUNT, BASE "/sign-me-up", false },
