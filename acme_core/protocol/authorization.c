@@ -176,7 +176,7 @@ choose(const struct acme_authorization *authorization,
     return chosen;
 }
 
-/* "http-01 and tls-alpn-01" */
+/* "http-01 or tls-alpn-01" */
 static const char *
 wish_text(const struct acme_challenge_wish *wish, char *text, size_t size)
 {

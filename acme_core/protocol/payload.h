@@ -14,12 +14,6 @@ bool acme_payload_new_account(const char *const *contacts,
     size_t contact_count, const char *binding, struct acme_buffer *json,
     struct acme_error *err);
 
-/* What a newOrder says beside its names; NULL = not said. */
-struct acme_order_options {
-    const char *replaces;  /* certID of the predecessor (RFC 9773 5) */
-    const char *profile;   /* of the directory's meta.profiles */
-};
-
 /* RFC 8555 7.3.1: {"onlyReturnExisting": true}. */
 bool acme_payload_find_account(struct acme_buffer *json,
     struct acme_error *err);
@@ -38,6 +32,12 @@ bool acme_payload_key_change(const char *account_url, const char *old_jwk,
 /* RFC 8555 7.6: {"certificate": .., "reason": ..}; reason 0 is left out. */
 bool acme_payload_revoke(struct acme_bytes certificate_der, unsigned reason,
     struct acme_buffer *json, struct acme_error *err);
+
+/* What a newOrder says beside its names; NULL = not said. */
+struct acme_order_options {
+    const char *replaces;  /* certID of the predecessor (RFC 9773 5) */
+    const char *profile;   /* of the directory's meta.profiles */
+};
 
 /* RFC 8555 7.4: identifiers of type dns, or ip (RFC 8738). */
 bool acme_payload_new_order(const char *const *names, size_t name_count,

@@ -34,7 +34,6 @@ struct nonce {
 struct directory {
     char *url;                           /* after redirects */
     char *new_nonce, *new_account, *new_order;
-    char *terms;                         /* or NULL */
     char *renewal_info, *key_change, *revoke_cert;  /* or NULL */
     char *profiles;                      /* or NULL */
     bool external_account_required;
@@ -99,7 +98,6 @@ free_directory(struct directory *directory)
     free(directory->new_nonce);
     free(directory->new_account);
     free(directory->new_order);
-    free(directory->terms);
     free(directory->renewal_info);
     free(directory->key_change);
     free(directory->revoke_cert);
@@ -316,16 +314,9 @@ read_meta(struct directory *directory, const cJSON *object,
     struct acme_error *err)
 {
     const cJSON *meta = acme_json_object(object, "meta");
-    const char *terms = acme_json_text(meta, "termsOfService", ACME_URL_MAX);
 
     directory->external_account_required = acme_json_flag(meta,
         "externalAccountRequired");
-    if (terms != NULL) {
-        directory->terms = strdup(terms);
-        if (directory->terms == NULL) {
-            return acme_fail_memory(err);
-        }
-    }
     return read_profiles(meta, &directory->profiles, err);
 }
 
@@ -697,12 +688,6 @@ const char *
 acme_session_urls(const struct acme_session *session)
 {
     return session->directory.urls;
-}
-
-const char *
-acme_session_terms(const struct acme_session *session)
-{
-    return session->directory.terms;
 }
 
 const char *

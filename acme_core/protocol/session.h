@@ -115,9 +115,6 @@ const char *acme_session_urls(const struct acme_session *session);
 bool acme_session_allows(const struct acme_session *session, const char *url,
     struct acme_error *err);
 
-/* The terms of service URL, or NULL. */
-const char *acme_session_terms(const struct acme_session *session);
-
 /* What not every CA offers, or NULL: RFC 9773, RFC 8555 7.3.5 and 7.6. */
 const char *acme_session_renewal_info_url(const struct acme_session *session);
 const char *acme_session_key_change_url(const struct acme_session *session);

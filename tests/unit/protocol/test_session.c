@@ -148,8 +148,6 @@ the_directory_tells_its_urls(void **state)
     assert_string_equal(acme_session_new_nonce_url(session), CA "/nonce");
     assert_string_equal(acme_session_new_order_url(session),
         CA ":8443/order");
-    assert_string_equal(acme_session_terms(session),
-        "https://www.test/terms");
     assert_string_equal(acme_session_urls(session),
         CA "/nonce\n" CA "/account\n" CA ":8443/order\n"
         "https://ari.test/info");
