@@ -16,7 +16,6 @@ use lib "$FindBin::Bin/lib";
 use ACME::Test;
 
 my %moods = (
-    strict => { strict => 1 },
     nonces => { strict => 1, reject => 50 },
     anew => { strict => 1, reuse => 0 },
     sometimes => { strict => 1, reuse => 50 },
@@ -38,7 +37,7 @@ spew($t->path('eab.key'),
 chmod 0600, $t->path('eab.key');
 my $bindings = join "\n", map { 'acme_eab ' . $ca{$_}->url
     . ' kid-1 %TMP%/eab.key;' } grep { $moods{$_}{eab} } @moods;
-my $server = $t->server(ca => $ca{strict}, global => $bindings,
+my $server = $t->server(ca => $ca{anew}, global => $bindings,
     sites => [ map { sites($_) } @moods ])->start;
 
 for my $mood (@moods) {
