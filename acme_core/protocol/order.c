@@ -85,6 +85,7 @@ struct acme_order {
     struct acme_chain_choice chain;
     bool failed;
     struct acme_error error;                /* then it stays this one */
+    enum order_stage ended_in;              /* before the cleaning up */
 };
 
 /* ---- the table (7.1.6) */
@@ -796,6 +797,7 @@ static bool
 end_order(struct acme_order *order, struct acme_error *err)
 {
     order->error = *err;
+    order->ended_in = order->stage;
     return go_on_deactivating(order, 0, err);
 }
 
@@ -914,6 +916,7 @@ go_on_deactivating(struct acme_order *order, size_t from,
         enter(order, DEACTIVATE);
         return true;
     }
+    order->stage = order->ended_in;
     *err = order->error;
     return false;
 }
