@@ -1,4 +1,7 @@
-/* Each line is the CA's next reply to an order: '-' fails, '=' resumes. */
+/*
+ * Each line is the CA's next reply to an order: '-' fails, '--' is a refusal,
+ * '=' resumes.
+ */
 
 #include <stdlib.h>
 #include <string.h>
@@ -62,6 +65,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         reply.body = acme_bytes_of(line + (line[0] == '='));
         reply.headers.retry_at = (int64_t) (reply.body.len << 50);
         if (line[0] == '-') {
+            err.verdict = line[1] == '-' ? ACME_REFUSED : ACME_RETRY;
             acme_order_failed(order, &err);
         } else {
             acme_order_reply(order, now, &reply, &err);
