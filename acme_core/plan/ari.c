@@ -82,7 +82,7 @@ acme_ari_take(struct acme_ari *ari, const struct acme_ari_window *window,
         window->explanation) == 0;
 
     ari->failures = 0;
-    ari->poll_at = now + (retry_at != 0 ? clamp(retry_at, now) : POLL_S);
+    ari->poll_at = now + (retry_at > 0 ? clamp(retry_at, now) : POLL_S);
     if (!same_window) {
         bool was_due = !first && moment(ari) <= now;
 
@@ -101,7 +101,7 @@ acme_ari_failed(struct acme_ari *ari, int64_t retry_at, uint32_t random,
     int64_t pause = step(failure_pauses, LAST(failure_pauses), ari->failures);
 
     pause = pause * 9 / 10 + pause * (int64_t) (random % 1000) / 5000;
-    if (retry_at != 0 && clamp(retry_at, now) > pause) {
+    if (retry_at > 0 && clamp(retry_at, now) > pause) {
         pause = clamp(retry_at, now);
     }
     ari->poll_at = now + pause;

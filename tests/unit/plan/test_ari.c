@@ -104,6 +104,20 @@ it_is_drawn_once_for_a_window(void **state)
     assert_int_equal(ari.chosen, NOW + 51 * DAY);
 }
 
+/* It comes from the network's side. */
+static void
+a_retry_after_from_before_time_is_none(void **state)
+{
+    struct acme_ari_window early = window(NOW + 50 * DAY, 2 * DAY, "");
+    struct acme_ari ari = fresh();
+
+    (void) state;
+    acme_ari_take(&ari, &early, INT64_MIN, 0, NOW);
+    assert_int_equal(ari.poll_at, NOW + 6 * HOUR);
+    acme_ari_failed(&ari, INT64_MIN, 500, NOW);
+    assert_int_equal(ari.poll_at, NOW + 10 * MINUTE);
+}
+
 static void
 another_explanation_is_news_but_no_other_moment(void **state)
 {
@@ -329,6 +343,7 @@ main(void)
         cmocka_unit_test(without_an_answer_the_usual_rule_holds),
         cmocka_unit_test(the_moment_may_be_any_of_the_window_and_no_other),
         cmocka_unit_test(it_is_drawn_once_for_a_window),
+        cmocka_unit_test(a_retry_after_from_before_time_is_none),
         cmocka_unit_test(another_explanation_is_news_but_no_other_moment),
         cmocka_unit_test(a_window_in_the_past_renews_at_once),
         cmocka_unit_test(the_ca_may_delay_a_renewal_until_a_twentieth_of_life),
