@@ -263,6 +263,7 @@ account_load(struct account *account, struct acme_store *store,
         return false;
     }
     load_url(account, store);
+    account->announced = false;  /* it was, perhaps, without all this */
     return true;
 }
 

@@ -111,6 +111,29 @@ a_key_that_cannot_be_read_is_never_replaced(void **state)
     }
 }
 
+/* A question about a renewal needs none; the order that follows does. */
+static void
+the_agent_hears_of_an_account_that_is_read_late(void **state)
+{
+    struct scene *scene = *state;
+    struct acme_error err;
+    char key[8192];
+
+    assert_true(account_load(&scene->account, scene->keeper.store, &err));
+    assert_true(account_save_url(&scene->account, &scene->keeper,
+        BASE "/acct/1", &err));
+    strcpy(key, content_of(scene, path_of(scene, KEY_PATH)));
+    scribble(scene, path_of(scene, KEY_PATH), "garbage");
+    assert_false(load_again(scene, &err));
+    assert_true(account_announce(&scene->account, &scene->keeper, &err));
+    assert_true(scene->account.announced);
+    assert_true(acme_store_ca_folder(scene->ca.url, scene->account.folder,
+        &err));
+    scribble(scene, path_of(scene, KEY_PATH), key);
+    assert_true(account_load(&scene->account, scene->keeper.store, &err));
+    assert_false(scene->account.announced);
+}
+
 static const char *const broken_jsons[] = {
     "", "{", "[]", "{}", "{\"url\":7}", "{\"url\":\"a\\nb\"}", "\xff",
 };
@@ -525,6 +548,7 @@ main(void)
         TEST(the_url_survives_the_keeper),
         TEST(a_key_that_is_gone_takes_the_account_along),
         TEST(a_key_that_cannot_be_read_is_never_replaced),
+        TEST(the_agent_hears_of_an_account_that_is_read_late),
         TEST(a_broken_url_is_no_loss),
         TEST(cas_do_not_share_an_account),
         TEST(nothing_is_allowed_before_a_directory),
