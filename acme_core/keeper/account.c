@@ -353,16 +353,22 @@ hints_of(const struct account *account, const struct acme_settings *settings)
         | (account_wants_update(account, settings) ? ACME_ACCOUNT_UPDATE : 0);
 }
 
-/* A binding is got for the first contact, where the CA gives out some. */
+const char *
+account_binding_source(const struct account *account,
+    const struct acme_settings *settings)
+{
+    return account->ca->eab_kid == NULL && settings->contact_count > 0
+        && strncmp(settings->contacts[0], "mailto:", 7) == 0
+        ? acme_ca_eab_by_mail(account->ca->url) : NULL;
+}
+
 static void
 add_mail(const struct account *account, const struct acme_settings *settings,
     struct acme_message *message)
 {
-    const char *url = acme_ca_eab_by_mail(account->ca->url);
+    const char *url = account_binding_source(account, settings);
 
-    if (url != NULL && account->ca->eab_kid == NULL
-        && settings->contact_count > 0
-        && strncmp(settings->contacts[0], "mailto:", 7) == 0) {
+    if (url != NULL) {
         message->text[4] = acme_bytes_of(settings->contacts[0] + 7);
         message->text[5] = acme_bytes_of(url);
     }

@@ -32,6 +32,10 @@ void account_look_again(struct account *account, struct acme_store *store);
 bool account_bind(const struct account *account, struct acme_buffer *json,
     struct acme_error *err);
 
+/* Where a binding is got for the first contact; NULL: from nowhere. */
+const char *account_binding_source(const struct account *account,
+    const struct acme_settings *settings);
+
 /* Tell the agent about the account's CA, once for each agent. */
 bool account_announce(struct account *account, struct keeper *keeper,
     struct acme_error *err);

@@ -478,6 +478,10 @@ answer_binding(struct keeper *keeper, struct subject *subject,
     struct acme_error why;
     bool ok;
 
+    if (account_binding_source(subject->account, keeper->settings) == NULL) {
+        return acme_fail(err, ACME_PEER_BROKE,
+            "a binding that nobody asked for");
+    }
     ok = acme_message_text(message, 0, binding->kid, sizeof(binding->kid))
         && acme_message_text(message, 1, binding->key, sizeof(binding->key))
         && acme_binding_is_good(binding->kid, binding->key);

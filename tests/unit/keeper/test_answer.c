@@ -330,6 +330,17 @@ a_ca_that_demands_a_binding_is_not_asked_without(void **state)
     assert_int_equal(word(scene).type, ACME_MESSAGE_SIGNED);
 }
 
+static char *const contacts[] = { (char *) "mailto:a@a.test" };
+
+/* A CA that gives a binding out for a mail address. */
+static void
+want_binding(struct scene *scene)
+{
+    scene->settings.contacts = (char **) contacts;
+    scene->settings.contact_count = 1;
+    scene->ca.url = (char *) "https://acme.zerossl.com/v2/DV90";
+}
+
 static void
 a_binding_got_by_mail_is_used_and_forgotten(void **state)
 {
@@ -340,6 +351,7 @@ a_binding_got_by_mail_is_used_and_forgotten(void **state)
         BASE "/sign-me-up", "bm9uY2U", NULL));
     assert_int_equal(last_word(scene, without, sizeof(without)),
         ACME_MESSAGE_SIGNED);
+    want_binding(scene);
     assert_true(say(scene, ACME_MESSAGE_BINDING, 1, 0, "kid", "AAAA", NULL));
     assert_int_equal(last_word(scene, NULL, 0), ACME_MESSAGE_DONE);
     assert_true(say(scene, ACME_MESSAGE_SIGN, 1, ACME_KIND_NEW_ACCOUNT,
@@ -361,6 +373,7 @@ a_binding_that_is_none_is_refused(void **state)
     };
     struct scene *scene = *state;
 
+    want_binding(scene);
     for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
         assert_true(say(scene, ACME_MESSAGE_BINDING, 1, 0, rows[i].kid,
             rows[i].key, NULL));
@@ -369,7 +382,22 @@ a_binding_that_is_none_is_refused(void **state)
     }
 }
 
-static char *const contacts[] = { (char *) "mailto:a@a.test" };
+/* It would make the account one of somebody else's contract. */
+static void
+a_binding_that_nobody_asked_for_is_refused(void **state)
+{
+    struct scene *scene = *state;
+    struct acme_settings_ca own = scene->ca;
+
+    scene->settings.contacts = (char **) contacts;
+    scene->settings.contact_count = 1;
+    assert_false(say(scene, ACME_MESSAGE_BINDING, 1, 0, "kid", "AAAA", NULL));
+    want_binding(scene);
+    scene->ca.eab_kid = (char *) "ours";
+    assert_false(say(scene, ACME_MESSAGE_BINDING, 1, 0, "kid", "AAAA", NULL));
+    scene->ca = own;
+    assert_string_equal(scene->account.binding.kid, "");
+}
 
 static void
 contacts_went_along_with_a_new_account_only(void **state)
@@ -616,6 +644,7 @@ main(void)
         TEST(a_ca_that_demands_a_binding_is_not_asked_without),
         TEST(a_binding_got_by_mail_is_used_and_forgotten),
         TEST(a_binding_that_is_none_is_refused),
+        TEST(a_binding_that_nobody_asked_for_is_refused),
         TEST(contacts_went_along_with_a_new_account_only),
         TEST(refused_contacts_are_one_warning_in_the_words_of_the_ca),
         TEST(a_key_is_not_taken_when_none_is_in_doubt),
