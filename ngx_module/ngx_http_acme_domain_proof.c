@@ -167,11 +167,11 @@ ngx_http_acme_domain_show_proof(ngx_ssl_conn_t *ssl_conn,
 
     c = ngx_ssl_get_connection(ssl_conn);
 
-#if (NGX_HTTP_V3)
-    if (c->quic) {
+    /* not by QUIC, whose streams only have c->quic: RFC 8737 is for TCP */
+
+    if (c->type != SOCK_STREAM) {
         return NGX_DECLINED;
     }
-#endif
 
     hello.server_name = ngx_http_acme_domain_extension(ssl_conn,
                                                     TLSEXT_TYPE_server_name);
