@@ -7,6 +7,7 @@
 
 #include "mod_acme.h"
 
+#include "ap_listen.h"
 #include "ap_mpm.h"
 #include "apr_hash.h"
 #include "apr_lib.h"
@@ -295,6 +296,74 @@ static int add_servers(apr_pool_t *p, server_rec *s,
     return 1;
 }
 
+/* ---- where the world reaches us */
+
+static int is_listening(apr_port_t port)
+{
+    ap_listen_rec *listener;
+
+    for (listener = ap_listeners; listener; listener = listener->next) {
+        if (listener->bind_addr->port == port) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+static int is_at(server_rec *s, apr_port_t port)
+{
+    server_addr_rec *address;
+
+    for (address = s->addrs; address != NULL; address = address->next) {
+        if (address->host_port == 0 || address->host_port == port) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+/*
+ * Does a server answer on this port, with TLS or without? Without a virtual
+ * host there it is the main server. A section that is not found, such as that
+ * of a macro, may be either.
+ */
+static int answers(apr_pool_t *p, server_rec *main_server,
+                   apr_hash_t *sections, unsigned port, int tls)
+{
+    server_rec *s;
+    int found = 0;
+
+    if (!is_listening((apr_port_t)port)) {
+        return 0;
+    }
+    for (s = main_server->next; s != NULL; s = s->next) {
+        const ap_directive_t *section = section_of(p, sections, s);
+
+        if (!is_at(s, (apr_port_t)port)) {
+            continue;
+        }
+        found = 1;
+        if (section == NULL || mod_acme_has_tls(section, 1, p) == tls) {
+            return 1;
+        }
+    }
+    return !found && mod_acme_has_tls(ap_conftree, 0, p) == tls;
+}
+
+static void set_listeners(apr_pool_t *p, server_rec *s)
+{
+    struct acme_settings *settings = mod_acme_model.settings;
+    warning_t warning = { p, s, settings->certs[0].where };
+    apr_hash_t *sections = apr_hash_make(p);
+
+    collect_sections(p, sections, ap_conftree);
+    acme_settings_set_listeners(settings,
+                                answers(p, s, sections, settings->port_http,
+                                        0),
+                                answers(p, s, sections, settings->port_https,
+                                        1), warn, &warning);
+}
+
 /* What depends on the machine. At a restart it must not end httpd. */
 static int check_machine(apr_pool_t *pconf, server_rec *s, int restart)
 {
@@ -358,6 +427,7 @@ int mod_acme_check_config(apr_pool_t *pconf, apr_pool_t *plog,
         || !check_machine(pconf, s, restart)) {
         return HTTP_INTERNAL_SERVER_ERROR;
     }
+    set_listeners(ptemp, s);
     mod_acme_model.read_ms = apr_time_as_msec(apr_time_now());
     if (!acme_store_assign(mod_acme_model.settings, &err)) {
         mod_acme_log(s, APLOG_ERR, err.text);

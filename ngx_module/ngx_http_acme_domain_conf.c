@@ -30,6 +30,8 @@ static ngx_int_t ngx_http_acme_domain_serve(ngx_conf_t *cf,
     ngx_http_core_srv_conf_t *cscf);
 static const char **ngx_http_acme_domain_server_names(ngx_conf_t *cf,
     ngx_http_core_srv_conf_t *cscf);
+static void ngx_http_acme_domain_set_listeners(ngx_conf_t *cf,
+    struct acme_settings *settings);
 static ngx_uint_t ngx_http_acme_domain_has_tls(ngx_conf_t *cf,
     ngx_http_core_srv_conf_t *cscf);
 static void ngx_http_acme_domain_warn(void *ctx, const char *text);
@@ -228,6 +230,8 @@ ngx_http_acme_domain_build(ngx_conf_t *cf,
         return NGX_ERROR;
     }
 
+    ngx_http_acme_domain_set_listeners(cf, settings);
+
     now = ngx_timeofday();
     amcf->read_ms = (int64_t) now->sec * 1000 + now->msec;
 
@@ -412,6 +416,53 @@ ngx_http_acme_domain_server_names(ngx_conf_t *cf,
     }
 
     return names;
+}
+
+
+/* behind a unix socket there may be any port of the world's */
+
+static void
+ngx_http_acme_domain_set_listeners(ngx_conf_t *cf,
+    struct acme_settings *settings)
+{
+    ngx_uint_t                        p, a, any, http, https;
+    ngx_http_conf_port_t             *port;
+    ngx_http_conf_addr_t             *addr;
+    ngx_http_core_main_conf_t        *cmcf;
+    ngx_http_acme_domain_warn_ctx_t   ctx;
+
+    cmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module);
+
+    port = cmcf->ports ? cmcf->ports->elts : NULL;
+    http = 0;
+    https = 0;
+
+    for (p = 0; port && p < cmcf->ports->nelts; p++) {
+        any = (port[p].family != AF_INET && port[p].family != AF_INET6);
+        addr = port[p].addrs.elts;
+
+        for (a = 0; a < port[p].addrs.nelts; a++) {
+
+#if (NGX_HTTP_V3)
+            if (addr[a].opt.quic) {
+                continue;
+            }
+#endif
+
+            if (addr[a].opt.ssl) {
+                https |= (any || port[p].port == settings->port_https);
+
+            } else {
+                http |= (any || port[p].port == settings->port_http);
+            }
+        }
+    }
+
+    ctx.cf = cf;
+    ctx.where = settings->certs[0].where;
+
+    acme_settings_set_listeners(settings, http, https,
+                                ngx_http_acme_domain_warn, &ctx);
 }
 
 

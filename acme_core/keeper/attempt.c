@@ -354,26 +354,43 @@ is_sparing(const struct acme_plan *plan, int64_t now)
         && plan->next_attempt != plan->encouraged_at;
 }
 
-/* The type that worked last time first, then as they are configured. */
+/* Of the types that have a listener, or of those that have none. */
 static void
-make_wish(struct job *job, const struct keeper *keeper)
+add_wishes(struct job *job, const struct acme_settings *settings,
+    bool listening)
 {
     const struct acme_settings_cert *cert = job->cert;
     struct acme_challenge_wish *wish = &job->wish;
 
+    for (int others = 0; others <= 1; others++) {
+        for (size_t i = 0; i < cert->challenge_count; i++) {
+            enum acme_challenge_type type = cert->challenges[i];
+
+            if ((type != job->proven_by) == others
+                && acme_settings_listens(settings, type) == listening) {
+                wish->types[wish->count++] = type;
+            }
+        }
+    }
+}
+
+/*
+ * The type that worked last time first, then as they are configured. Those
+ * that this server cannot answer come last: perhaps something before it can.
+ */
+static void
+make_wish(struct job *job, const struct keeper *keeper)
+{
+    struct acme_challenge_wish *wish = &job->wish;
+    size_t able;
+
     wish->count = 0;
-    for (size_t i = 0; i < cert->challenge_count; i++) {
-        if (cert->challenges[i] == job->proven_by) {
-            wish->types[wish->count++] = job->proven_by;
-        }
-    }
-    for (size_t i = 0; i < cert->challenge_count; i++) {
-        if (cert->challenges[i] != job->proven_by) {
-            wish->types[wish->count++] = cert->challenges[i];
-        }
-    }
+    add_wishes(job, keeper->settings, true);
+    able = wish->count;
+    add_wishes(job, keeper->settings, false);
     if (is_sparing(&job->plan, keeper->now)) {
-        wish->types[0] = wish->types[job->plan.failures % wish->count];
+        able = able > 0 ? able : wish->count;
+        wish->types[0] = wish->types[job->plan.failures % able];
         wish->count = 1;
     }
 }

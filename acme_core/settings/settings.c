@@ -88,11 +88,37 @@ set_numbers(struct acme_settings *settings, const struct acme_scope *global)
     }
     settings->port_http = 80;
     settings->port_https = 443;
+    settings->listens_http = settings->listens_https = true;
     value = acme_scope_value(NULL, global, ACME_DIRECTIVE_PORT_MAP);
     if (value != NULL) {
         acme_value_ports(value->argc, (const char *const *) value->argv,
             &settings->port_http, &settings->port_https);
     }
+}
+
+void
+acme_settings_set_listeners(struct acme_settings *settings, bool http,
+    bool https, acme_settings_warn warn, void *warn_ctx)
+{
+    char text[256];
+
+    settings->listens_http = http;
+    settings->listens_https = https;
+    if (!http && !https) {
+        snprintf(text, sizeof(text), "no server listens on port %u, or on %u "
+            "with TLS (another port that gets their traffic belongs into "
+            "acme_port_map): no CA can validate the names of acme_domain",
+            settings->port_http, settings->port_https);
+        warn(warn_ctx, text);
+    }
+}
+
+bool
+acme_settings_listens(const struct acme_settings *settings,
+    enum acme_challenge_type type)
+{
+    return type == ACME_HTTP_01 ? settings->listens_http
+        : type != ACME_TLS_ALPN_01 || settings->listens_https;
 }
 
 /*

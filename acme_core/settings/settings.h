@@ -127,6 +127,8 @@ struct acme_settings {
     char *proxy;          /* URL, perhaps with a password, or NULL */
     unsigned port_http;   /* acme_port_map: our port for the world's 80 */
     unsigned port_https;
+    bool listens_http;    /* a fact about the server: is there a listener on */
+    bool listens_https;   /* these ports, of this kind? Perhaps is yes */
     bool reload;
     unsigned reload_delay_s;
 
@@ -179,6 +181,18 @@ bool acme_settings_add_server(struct acme_settings *settings,
     const struct acme_scope *global, const struct acme_scope *server,
     const char *const *names, size_t name_count, acme_settings_warn warn,
     void *warn_ctx, size_t *cert_out, struct acme_error *err);
+
+/*
+ * Say on which of its two ports (port_http without TLS, port_https with it)
+ * the server listens; where nobody says, it does on both. A challenge by a
+ * port without a listener is tried last; with neither there is a warning.
+ */
+void acme_settings_set_listeners(struct acme_settings *settings, bool http,
+    bool https, acme_settings_warn warn, void *warn_ctx);
+
+/* Is there a listener for challenges of this type? */
+bool acme_settings_listens(const struct acme_settings *settings,
+    enum acme_challenge_type type);
 
 /* Is it one of the names, as it is spelled? */
 bool acme_settings_has_name(const struct acme_settings_cert *cert,

@@ -12,7 +12,7 @@
 
 #include "settings/name.h"
 
-#define VERSION "acme-settings 6"
+#define VERSION "acme-settings 7"
 
 enum { CAS_MAX = 1000, CERTS_MAX = 100000, CONTACTS_MAX = 10,
     TEXT_MAX = 4096, LOG_ID_MAX = 999999999 };
@@ -95,6 +95,8 @@ put_all(const struct acme_settings *settings, struct acme_buffer *wire)
         && put(wire, settings->helper) && put_optional(wire, settings->proxy)
         && put_number(wire, settings->port_http)
         && put_number(wire, settings->port_https)
+        && put_number(wire, settings->listens_http)
+        && put_number(wire, settings->listens_https)
         && put_number(wire, settings->reload)
         && put_number(wire, settings->reload_delay_s)
         && put_optional(wire, settings->server)
@@ -353,6 +355,8 @@ get_all(struct reader *reader, struct acme_settings *settings)
     settings->proxy = get_optional(reader);
     settings->port_http = get_port(reader);
     settings->port_https = get_port(reader);
+    settings->listens_http = get_number(reader, 1);
+    settings->listens_https = get_number(reader, 1);
     settings->reload = get_number(reader, 1);
     settings->reload_delay_s = (unsigned) get_number(reader, 3600);
     settings->server = get_optional(reader);

@@ -82,7 +82,8 @@ scene_make(void **state)
         .challenges = { ACME_HTTP_01, ACME_TLS_ALPN_01 },
         .challenge_count = 2,
         .folder = (char *) "example.test" };
-    scene->settings = (struct acme_settings) { .cas = &scene->ca,
+    scene->settings = (struct acme_settings) { .listens_http = true,
+        .listens_https = true, .cas = &scene->ca,
         .ca_count = 1, .certs = &scene->cert, .cert_count = 1,
         .state_path = scene->path, .server = (char *) "test/1",
         .reload = true, .reload_delay_s = 10 };

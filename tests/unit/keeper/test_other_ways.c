@@ -230,6 +230,32 @@ what_worked_last_time_is_tried_first(void **state)
 }
 
 static void
+a_type_without_a_listener_is_tried_last(void **state)
+{
+    struct scene *scene = *state;
+
+    scene->settings.listens_http = false;
+    attempt_init(&scene->job, &scene->keeper, &scene->cert);
+    scene->job.proven_by = ACME_HTTP_01;
+    attempt_start(&scene->job, &scene->keeper);
+    assert_int_equal(scene->job.wish.count, 2);
+    assert_int_equal(scene->job.wish.types[0], ACME_TLS_ALPN_01);
+    assert_int_equal(scene->job.wish.types[1], ACME_HTTP_01);
+}
+
+static void
+types_without_a_listener_keep_their_order(void **state)
+{
+    struct scene *scene = *state;
+
+    scene->settings.listens_http = scene->settings.listens_https = false;
+    begin(scene);
+    assert_int_equal(scene->job.wish.count, 2);
+    assert_int_equal(scene->job.wish.types[0], ACME_HTTP_01);
+    assert_int_equal(scene->job.wish.types[1], ACME_TLS_ALPN_01);
+}
+
+static void
 only_types_that_are_wanted_are_published(void **state)
 {
     struct scene *scene = *state;
@@ -426,6 +452,8 @@ main(void)
         TEST(types_take_turns_after_a_failure),
         TEST(other_failures_leave_all_types),
         TEST(what_worked_last_time_is_tried_first),
+        TEST(a_type_without_a_listener_is_tried_last),
+        TEST(types_without_a_listener_keep_their_order),
         TEST(only_types_that_are_wanted_are_published),
         TEST(a_certificate_is_put_up_and_comes_back_after_a_restart),
         TEST(what_another_job_shows_for_the_name_comes_back),

@@ -132,6 +132,8 @@ without_directives_the_defaults_hold(void **state)
     assert_string_equal(settings->helper, DEFAULT_HELPER);
     assert_int_equal(settings->port_http, 80);
     assert_int_equal(settings->port_https, 443);
+    assert_true(acme_settings_listens(settings, ACME_HTTP_01));
+    assert_true(acme_settings_listens(settings, ACME_TLS_ALPN_01));
     assert_true(settings->reload);
     assert_int_equal(settings->reload_delay_s, 10);
     assert_int_equal(settings->ca_count, 0);
@@ -167,6 +169,30 @@ what_is_written_goes_before_the_defaults(void **state)
     assert_int_equal(settings->port_https, 8443);
     assert_true(settings->reload);
     assert_int_equal(settings->reload_delay_s, 120);
+    acme_settings_free(settings);
+    acme_scope_free(global);
+}
+
+static void
+a_server_that_listens_on_neither_port_is_warned_of(void **state)
+{
+    struct acme_scope *global = scope_of(D(PORT_MAP), "443:8443", NULL);
+    struct acme_settings *settings = settings_of(global);
+    struct warnings warnings = { 0 };
+
+    (void) state;
+    acme_settings_set_listeners(settings, true, false, warn, &warnings);
+    assert_true(acme_settings_listens(settings, ACME_HTTP_01));
+    assert_false(acme_settings_listens(settings, ACME_TLS_ALPN_01));
+    acme_settings_set_listeners(settings, false, true, warn, &warnings);
+    assert_false(acme_settings_listens(settings, ACME_HTTP_01));
+    assert_true(acme_settings_listens(settings, ACME_TLS_ALPN_01));
+    assert_int_equal(warnings.count, 0);
+    acme_settings_set_listeners(settings, false, false, warn, &warnings);
+    assert_int_equal(warnings.count, 1);
+    assert_non_null(strstr(warnings.text,
+        "listens on port 80, or on 8443 with TLS"));
+    assert_non_null(strstr(warnings.text, "acme_port_map"));
     acme_settings_free(settings);
     acme_scope_free(global);
 }
@@ -788,6 +814,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(without_directives_the_defaults_hold),
         cmocka_unit_test(what_is_written_goes_before_the_defaults),
+        cmocka_unit_test(a_server_that_listens_on_neither_port_is_warned_of),
         cmocka_unit_test(reloads_can_be_off),
         cmocka_unit_test(the_names_of_the_server_are_those_of_its_certificate),
         cmocka_unit_test(arguments_go_before_the_names_of_the_server),

@@ -11,7 +11,7 @@
 
 #include "settings/settings.h"
 
-#define VERSION "acme-settings 6"
+#define VERSION "acme-settings 7"
 #define WIRE_MAX (1024 * 1024)
 
 static char *first_names[] = { "a.test", "www.a.test", "2001:db8::1" };
@@ -39,7 +39,8 @@ static const struct acme_settings full = {
     .accept_terms = true, .contacts = contacts, .contact_count = 2,
     .state_path = "/var/lib/acme", .user = "_acme", .helper = "/opt/helper",
     .proxy = "http://user:word@proxy.test:3128",
-    .port_http = 5002, .port_https = 65535, .reload = true,
+    .port_http = 5002, .port_https = 65535, .listens_https = true,
+    .reload = true,
     .reload_delay_s = 600, .cas = cas, .ca_count = 2, .certs = certs,
     .cert_count = 2, .server = "Apache/2.4.71", .log_path = "/var/log/x",
     .dialect = ACME_DIALECT_HTTPD, .log_id = 999999999, .log_level = 7,
@@ -109,6 +110,8 @@ same_settings(const struct acme_settings *a, const struct acme_settings *b)
     same_text(a->proxy, b->proxy);
     assert_int_equal(a->port_http, b->port_http);
     assert_int_equal(a->port_https, b->port_https);
+    assert_int_equal(a->listens_http, b->listens_http);
+    assert_int_equal(a->listens_https, b->listens_https);
     assert_int_equal(a->reload, b->reload);
     assert_int_equal(a->reload_delay_s, b->reload_delay_s);
     same_text(a->server, b->server);
@@ -232,7 +235,7 @@ another_version_is_refused_and_named(void **state)
 {
     static const char *const versions[] = { "", "acme-settings",
         "acme-settings 0", "acme-settings 1", "acme-settings 10",
-        "acme-settings 5", "Acme-settings 6", " acme-settings 6" };
+        "acme-settings 6", "Acme-settings 7", " acme-settings 7" };
     struct acme_buffer wire = ACME_BUFFER(WIRE_MAX);
 
     (void) state;
@@ -256,15 +259,15 @@ another_version_is_refused_and_named(void **state)
 
 /* The least settings there are, one text a row, to change them one by one. */
 static const char *const fields[] = { VERSION, "1", "1", "mailto:a@b.test",
-    "/state", "user", "/helper", "", "80", "443", "1", "10", "", "0", "", "0", "6",
-    "1", "0", "1", "ca", "https://ca.test/", "", "kid", "/eab", "HS256", "1",
+    "/state", "user", "/helper", "", "80", "443", "0", "1", "1", "10", "", "0", "",
+    "0", "6", "1", "0", "1", "ca", "https://ca.test/", "", "kid", "/eab", "HS256", "1",
     "1", "a.test", "ecdsa:256", "rsa:2048", "1", "0", "a.test", "1", "http-01",
     "", "0", "" };
 
 enum {
     TERMS = 1, CONTACTS, CONTACT, STATE_PATH, USER, HELPER, PROXY, PORT_HTTP,
-    PORT_HTTPS, RELOAD, DELAY, SERVER, DIALECT, LOG_PATH, LOG_ID, LOG_LEVEL,
-    RELOAD_SIGNAL, CHECK_FIRST, CAS, CA_NAME, CA_URL, TRUST, EAB_KID, EAB_FILE,
+    PORT_HTTPS, LISTENS_HTTP, LISTENS_HTTPS, RELOAD, DELAY, SERVER, DIALECT,
+    LOG_PATH, LOG_ID, LOG_LEVEL, RELOAD_SIGNAL, CHECK_FIRST, CAS, CA_NAME, CA_URL, TRUST, EAB_KID, EAB_FILE,
     EAB_ALGORITHM, CERTS, NAMES,
     NAME, KEY, SECOND_KEY, REUSE_KEY, CA, FOLDER, CHALLENGES, CHALLENGE,
     PROFILE, PROFILE_REQUIRED, CHAIN, FIELDS
@@ -318,6 +321,8 @@ static const struct {
     { "port 65536", PORT_HTTP, "65536" },
     { "a port beyond 32 bits", PORT_HTTPS, "4294967739" },
     { "a port beyond 64 bits", PORT_HTTPS, "18446744073709552059" },
+    { "listening twice", LISTENS_HTTP, "2" },
+    { "listening without an answer", LISTENS_HTTPS, "" },
     { "reload of two", RELOAD, "2" },
     { "a long delay", DELAY, "3601" },
     { "a large level", LOG_LEVEL, "101" },
