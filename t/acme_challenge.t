@@ -21,7 +21,7 @@ my $server = $t->server(ca => $ca, sites => [
 ])->start;
 
 ok($server->issued('a.test'), 'http-01 cannot work: it is issued all the same');
-like($server->acme_log, qr/\[warn\] .*acme: a\.test: 127\.0\.0\.1:\d+: validation of a\.test failed: connection: .*; hint: nothing listens on port 80 .*; trying tls-alpn-01 in place of http-01/,
+like($server->acme_log, qr/\[warn\] .*acme: a\.test: 127\.0\.0\.1:\d+: validation of a\.test failed: http-01: connection: .*; hint: nothing listens on port 80 .*; trying tls-alpn-01 in place of http-01/,
     'the log says why, and what comes next');
 unlike($server->acme_log, qr/ a\.test: .*attempt \d+ failed/,
     'that was no failed attempt');
@@ -45,8 +45,8 @@ $server = $t->server(ca => $second, name => 'second', state => 'second.state',
     global => 'acme_challenge tls-alpn-01 http-01;', sites => [
     { names => 'c.test', redirect => 1 } ])->start;
 ok($server->issued('c.test'), 'tls-alpn-01 cannot work: http-01 does');
-like($server->acme_log, qr/trying http-01 in place of tls-alpn-01/,
-    'and the log says so');
+like($server->acme_log, qr/validation of c\.test failed: tls-alpn-01: .*; hint: .*port 443.*; trying http-01 in place of tls-alpn-01/,
+    'and the log says so, and which port to look at');
 is($second->orders, 2, 'two orders');
 is($second->issued, 1, 'one certificate');
 

@@ -121,7 +121,7 @@ for my $refusal (@refusals) {
 }
 
 like($server->says(qr/ late\.test: .*attempt 1 failed/),
-    qr/: validation: validation of www\.late\.test failed: caa: CAA record for www\.late\.test prevents issuance; hint: the zone's CAA record/,
+    qr/: validation: validation of www\.late\.test failed: http-01: caa: CAA record for www\.late\.test prevents issuance; hint: the zone's CAA record/,
     'a name that fails in validation is told');
 $late->plan('late.test', fails => {});
 $ca->plan($_->{name}, chain => 'plain') for grep { $_->{chain} } @refusals;

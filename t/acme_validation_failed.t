@@ -30,13 +30,13 @@ my %line = map { $_ => $server->says(qr/ \Q$_\E: .*attempt 1 failed/) }
     qw(bad.test one.trio.test);
 like($line{'bad.test'}, qr/\[error\] .*acme: bad\.test: 127\.0\.0\.1:\d+: \S+: validation of bad\.test failed: /,
     'the bad name: certificate, CA, step and name');
-like($line{'bad.test'}, qr{failed: connection: Get "http://[^"\\]+": .*connection refused}i,
+like($line{'bad.test'}, qr{failed: http-01: connection: Get "http://[^"\\]+": .*connection refused}i,
     'the CA\'s own words, quotes and all');
 like($line{'bad.test'}, qr/hint: nothing listens on port 80 of the address that the CA tried/,
     'a hint');
 like($line{'bad.test'}, qr/; a placeholder certificate is served; attempt 1 failed, the next is at \d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/,
     'what is served, and when the next attempt is');
-like($line{'one.trio.test'}, qr/validation of two\.trio\.test failed: connection: /,
+like($line{'one.trio.test'}, qr/validation of two\.trio\.test failed: http-01: connection: /,
     'one of three names: that one is named');
 unlike($line{'one.trio.test'}, qr/(?:one|three)\.trio\.test failed/,
     'and the good two are not');

@@ -47,6 +47,10 @@ keep_first(struct acme_blame *blame,
     if (authorization->has_problem) {
         blame->first = authorization->problem;
         blame->type = authorization->problem_type;
+        if (blame->type != ACME_CHALLENGE_NONE) {
+            acme_while(&blame->first, "%s",
+                acme_challenge_type_name(blame->type));
+        }
     } else {
         acme_fail(&blame->first, ACME_REFUSED,
             "the CA says the authorization is %s and gives no reason",

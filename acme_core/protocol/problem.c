@@ -212,7 +212,7 @@ acme_problem_of_reply(const struct acme_reply *reply, struct acme_error *err)
     "off: nothing to do here unless it goes on"
 #define NOT_OUR_TLS "another server, or something in front of this one that " \
     "ends TLS, answered at port 443: check that the A and AAAA records point " \
-    "here, or take tls-alpn-01 out of acme_challenge"
+    "here, have TLS passed through, or take tls-alpn-01 out of acme_challenge"
 #define DEACTIVATED "this account is deactivated or revoked: move its " \
     "folder in accounts/ away and reload the server, and a new one is " \
     "registered"
@@ -254,14 +254,16 @@ static const struct {
     { NULL, "during secondary validation", "it works from one place of the "
         "world but not from others: check all name servers, balanced "
         "machines and firewalls that limit by country or rate" },
-    { "connection", "likely firewall", "open inbound port 80 (for "
-        "tls-alpn-01: 443) to the whole world, and check that the A and AAAA "
-        "records point here" },
-    { "connection", "refused", "nothing listens on port 80 of the address "
-        "that the CA tried (for tls-alpn-01: 443): check listen, the A and "
-        "AAAA records, and port forwarding (acme_port_map)" },
     { "connection", "unreachable", "the AAAA record points to a machine "
         "without IPv6: correct or remove it" },
+    { "connection", "tls-alpn-01: ", "open inbound port 443 to the whole "
+        "world, and check listen, the A and AAAA records, and port "
+        "forwarding (acme_port_map)" },
+    { "connection", "likely firewall", "open inbound port 80 to the whole "
+        "world, and check that the A and AAAA records point here" },
+    { "connection", "refused", "nothing listens on port 80 of the address "
+        "that the CA tried: check listen, the A and AAAA records, and port "
+        "forwarding (acme_port_map)" },
     { "connection", "redirect", "another server redirects the challenge: "
         "check that the name points to this one" },
     { "connection", NULL, "something between the CA and this server cuts "
@@ -301,9 +303,9 @@ static const struct {
         "another one may" },
     { "malformed", "public suffix", "this is no public name: use a private "
         "CA for it" },
-    { NULL, "not permit ip", "this CA certifies IP addresses only by "
-        "another profile: name it in acme_profile, or take the IP addresses "
-        "out of the certificate's names" },
+    { NULL, "not permit ip", "this CA certifies IP addresses only by a "
+        "profile: name it in acme_profile (letsencrypt's is shortlived), or "
+        "take the IP addresses out of the certificate's names" },
     { "serverInternal", NULL, "the CA has trouble of its own: nothing to do "
         "here" },
     { NULL, "HTTP status 5", "the CA has trouble of its own: nothing to do "

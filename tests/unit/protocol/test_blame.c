@@ -72,7 +72,7 @@ the_first_words_count_and_all_are_named(void **state)
     add(&blame, "b.test", "dns: SERVFAIL");
     assert_false(acme_blame_error(&blame, &err));
     assert_string_equal(err.text,
-        "validation of a.test, b.test failed: dns: NXDOMAIN");
+        "validation of a.test, b.test failed: tls-alpn-01: dns: NXDOMAIN");
     assert_string_equal(err.name, "a.test");
     assert_string_equal(err.problem, "dns");
     assert_int_equal(err.verdict, ACME_RETRY);
@@ -108,7 +108,7 @@ those_that_do_not_fit_are_counted(void **state)
     }
     assert_false(acme_blame_error(&blame, &err));
     assert_non_null(strstr(err.text, "name-000.example.test, name-001"));
-    assert_non_null(strstr(err.text, " and 89 more failed: dns: NXDOMAIN"));
+    assert_non_null(strstr(err.text, " and 89 more failed: tls-alpn-01: dns: "));
 }
 
 static void
@@ -123,7 +123,7 @@ the_longest_name_is_shown(void **state)
     add(&blame, name, "dns: NXDOMAIN");
     assert_false(acme_blame_error(&blame, &err));
     assert_non_null(strstr(err.text, name));
-    assert_non_null(strstr(err.text, "7 failed: dns: NXDOMAIN"));
+    assert_non_null(strstr(err.text, "7 failed: tls-alpn-01: dns: NXDOMAIN"));
 }
 
 int

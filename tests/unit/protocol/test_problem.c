@@ -132,16 +132,13 @@ static const struct {
         "suffix (TLD)"), "malformed", ACME_REFUSED, "private CA" },
     { "address", 400, PROBLEM("malformed", "Profile \\\"classic\\\" does not "
         "permit ip type identifiers"), "malformed", ACME_REFUSED,
-        "name it in acme_profile" },
+        "acme_profile" },
     { "another TLS server", 403, PROBLEM("unauthorized", "192.0.2.1: Cannot "
         "negotiate ALPN protocol \\\"acme-tls/1\\\" for tls-alpn-01 "
         "challenge"), "unauthorized", ACME_REFUSED, "answered at port 443" },
     { "a broken handshake", 400, PROBLEM("tls", "192.0.2.1: remote error: "
         "tls: no application protocol"), "tls", ACME_RETRY,
         "answered at port 443" },
-    { "nothing listens for TLS", 400, PROBLEM("connection", "192.0.2.1: "
-        "Connection refused"), "connection", ACME_RETRY,
-        "for tls-alpn-01: 443" },
     { "nonce", 400, PROBLEM("badNonce", "JWS has an invalid anti-replay "
         "nonce"), "badNonce", ACME_RETRY, NULL },
     { "account lost", 400, PROBLEM("accountDoesNotExist", "No account exists "
@@ -240,6 +237,42 @@ an_authorization_taken_back_is_no_deactivated_account(void **state)
     acme_fail(&err, ACME_REFUSED, "validation of a.test failed: the CA says "
         "the authorization is deactivated and gives no reason");
     assert_null(acme_problem_hint(&err));
+}
+
+/* A hint is for the port by which the CA came. */
+static const struct {
+    const char *problem, *words, *hint;
+} by_tls[] = {
+    { "connection", "192.0.2.1: Connection refused", "port 443" },
+    { "connection", "192.0.2.1: Timeout during connect (likely firewall "
+        "problem)", "port 443" },
+    { "connection", "192.0.2.1: Connection reset by peer", "port 443" },
+    { "connection", "2001:db8::1: Network unreachable", "AAAA record" },
+    { "tls", "remote error: tls: no application protocol", "port 443" },
+    { "unauthorized", "Cannot negotiate ALPN protocol \"acme-tls/1\" for "
+        "tls-alpn-01 challenge", "port 443" },
+    { "unauthorized", "Incorrect validation certificate for tls-alpn-01 "
+        "challenge. Requested a.test from 192.0.2.1:443.", "port 443" },
+};
+
+static void
+what_fails_by_tls_alpn_01_is_about_port_443(void **state)
+{
+    (void) state;
+    for (size_t i = 0; i < sizeof(by_tls) / sizeof(by_tls[0]); i++) {
+        struct acme_error err;
+        const char *hint;
+
+        acme_fail(&err, ACME_RETRY, "validation of a.test failed: "
+            "tls-alpn-01: %s: %s", by_tls[i].problem, by_tls[i].words);
+        strcpy(err.problem, by_tls[i].problem);
+        hint = acme_problem_hint(&err);
+        if (hint == NULL || strstr(hint, by_tls[i].hint) == NULL
+            || strstr(hint, "port 80") != NULL) {
+            fail_msg("%s: hint \"%s\"", by_tls[i].words,
+                hint != NULL ? hint : "none");
+        }
+    }
 }
 
 static void
@@ -422,6 +455,7 @@ main(void)
         cmocka_unit_test(an_unreachable_ca_is_retried_with_a_hint),
         cmocka_unit_test(
             an_authorization_taken_back_is_no_deactivated_account),
+        cmocka_unit_test(what_fails_by_tls_alpn_01_is_about_port_443),
         cmocka_unit_test(retry_after_is_kept),
         cmocka_unit_test(subproblems_name_their_identifiers),
         cmocka_unit_test(many_long_subproblems_are_cut),
