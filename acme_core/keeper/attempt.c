@@ -110,8 +110,9 @@ schedule(struct job *job, struct keeper *keeper)
 
 /*
  * One decision for both halves. A half that waits for the end of ours is due
- * as it was before; any other one is looked at again: what it was may have
- * been damaged, and is not in the new generation.
+ * as it was before, and one with an order when that is to go on; any other one
+ * is looked at again: what it was may have been damaged, and is not in the new
+ * generation.
  */
 static void
 schedule_other(const struct job *job, struct keeper *keeper)
@@ -123,7 +124,7 @@ schedule_other(const struct job *job, struct keeper *keeper)
     }
     if (other->next_at <= keeper->now + 1) {
         other->next_at = keeper->now;
-    } else {
+    } else if (other->order_url == NULL) {
         schedule(other, keeper);
     }
 }

@@ -34,8 +34,9 @@ _Static_assert(sizeof(((struct acme_ari *) 0)->cert_id)
 static bool
 may_ask_about(const struct job *job, const struct keeper *keeper)
 {
-    return job->state == JOB_IDLE && job->next_at > keeper->now
-        && job->served && job->fits && job->plan.ari.cert_id[0] != '\0'
+    return job->state == JOB_IDLE && job->order_url == NULL
+        && job->next_at > keeper->now && job->served && job->fits
+        && job->plan.ari.cert_id[0] != '\0'
         && job->not_after > keeper->now;
 }
 
@@ -214,7 +215,7 @@ static void
 reschedule(struct job *job, struct keeper *keeper)
 {
     attempt_reschedule(job, keeper);
-    if (job->other != NULL) {
+    if (job->other != NULL && job->other->order_url == NULL) {
         attempt_reschedule(job->other, keeper);
     }
 }

@@ -279,6 +279,25 @@ what_fails_for_a_name_is_not_tried_for_the_other_half(void **state)
     assert_int_equal(halves->jobs[1].next_at, halves->keeper->now + 1);
 }
 
+/* A CA that says when it wants to be asked again is asked then. */
+static void
+a_half_that_waits_for_the_ca_is_not_hurried(void **state)
+{
+    struct halves *halves = *state;
+    struct acme_error err;
+
+    order_with(halves, 1, halves->keys[1]);
+    assert_true(attempt_save_order(&halves->jobs[1], halves->keeper,
+        BASE "/order/1", &err));
+    acme_fail(&err, ACME_RETRY, "still processing");
+    strcpy(err.problem, "orderProcessing");
+    err.retry_at = NOW + 7200;
+    attempt_refused(&halves->jobs[1], halves->keeper, &err, "issuance",
+        ACME_CHALLENGE_NONE);
+    obtain(halves, 0, NOW);
+    assert_int_equal(halves->jobs[1].next_at, NOW + 7200);
+}
+
 /* ---- renewal */
 
 static void
@@ -523,6 +542,7 @@ main(void)
         TEST(each_half_has_an_order_and_a_plan_of_its_own),
         TEST(a_half_that_is_refused_leaves_the_other_one_alone),
         TEST(what_fails_for_a_name_is_not_tried_for_the_other_half),
+        TEST(a_half_that_waits_for_the_ca_is_not_hurried),
         TEST(one_decision_renews_both),
         TEST(a_half_that_fails_does_not_have_the_other_ordered_again),
         TEST(a_damaged_half_is_left_out_and_obtained_anew),

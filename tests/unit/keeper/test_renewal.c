@@ -245,6 +245,31 @@ a_window_in_the_past_is_due_now_and_says_why(void **state)
         NOW + 6 * HOUR + 70);
 }
 
+/* Its moment has come: what the CA may say now would only hurry it. */
+static void
+an_order_that_the_ca_is_at_work_on_is_left_alone(void **state)
+{
+    struct scene *scene = *state;
+    struct acme_error err;
+    uint32_t id;
+
+    learn(scene, NOW - HOUR, NOW - MINUTE);
+    attempt_start(&scene->job, &scene->keeper);
+    attempt_order(&scene->job, &scene->keeper);
+    assert_true(attempt_save_order(&scene->job, &scene->keeper,
+        BASE "/order/1", &err));
+    acme_fail(&err, ACME_RETRY, "still processing");
+    strcpy(err.problem, "orderProcessing");
+    err.retry_at = NOW + 12 * HOUR;
+    attempt_refused(&scene->job, &scene->keeper, &err, "issuance",
+        ACME_CHALLENGE_NONE);
+    at(scene, NOW + 7 * HOUR);
+    renewal_ask(&scene->keeper);
+    assert_int_equal(questions(scene, &id), 0);
+    assert_int_equal(renewal_wake_at(&scene->keeper), INT64_MAX);
+    assert_int_equal(scene->job.next_at, NOW + 12 * HOUR);
+}
+
 static void
 a_new_certificate_ends_what_was_said_of_the_old_one(void **state)
 {
@@ -579,6 +604,7 @@ main(void)
         TEST(a_new_certificate_is_asked_about_at_once),
         TEST(a_restart_asks_nothing_and_keeps_the_moment),
         TEST(a_window_in_the_past_is_due_now_and_says_why),
+        TEST(an_order_that_the_ca_is_at_work_on_is_left_alone),
         TEST(a_new_certificate_ends_what_was_said_of_the_old_one),
         TEST(an_answer_about_another_certificate_is_dropped),
         TEST(an_agent_is_wanted_for_a_question),
