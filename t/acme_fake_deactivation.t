@@ -30,7 +30,7 @@ $server->reload(sites => [ @{ $server->{sites} },
     { names => 'first.test wrong.test shared.test' } ]);
 
 like($server->says(qr/ good\.test: .*attempt 1 failed/),
-    qr/: validation: validation of bad\.test failed: caa: the zone forbids it; .*a placeholder certificate is served/,
+    qr/: validation: validation of bad\.test failed: http-01: caa: the zone forbids it; .*a placeholder certificate is served/,
     'one of four names fails: the log says which');
 ok($server->says(qr/ first\.test: .*attempt 1 failed/),
     'another order fails while the shared name is pending in both');

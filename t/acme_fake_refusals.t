@@ -74,9 +74,10 @@ my @refusals = (
             headers => ['Location: https://127.0.0.1/newOrder'] },
         says => qr/newOrder: the CA answered with HTTP status 307 and an empty body/ },
     { name => 'huge.test', order => { html => 200, body => 'x' x 600_000 },
+        times => 4,
         says => qr/validation: .*the reply's body is too large/ },
     { name => 'huge-head.test', order => {
-            headers => [ ('X-Fill: ' . 'x' x 9000) x 9 ] },
+            headers => [ ('X-Fill: ' . 'x' x 9000) x 9 ] }, times => 4,
         says => qr/validation: .*(?:headers? (?:are |is )?too|Too large)/i },
     { name => 'nonces.test', newOrder => { status => 400, problem => {
             type => 'badNonce', detail => 'try again' } }, times => 23,

@@ -482,7 +482,7 @@ agent_job_take_reply(struct agent *agent, struct job *job,
         }
         step = acme_order_step(job->order);
         if (acme_order_failed(job->order, &why)) {
-            tell_log(agent, job->sender.id, ACME_LOG_INFO,
+            tell_log(agent, job->sender.id, ACME_LOG_DEBUG,
                 "%s: %s; going on all the same", step, why.text);
             return;
         }
