@@ -244,6 +244,22 @@ a_type_without_a_listener_is_tried_last(void **state)
 }
 
 static void
+types_without_a_listener_have_no_turn(void **state)
+{
+    struct scene *scene = *state;
+
+    scene->settings.listens_https = false;
+    attempt_init(&scene->job, &scene->keeper, &scene->cert);
+    assert_int_equal(fail_all_types(scene, 0), 2);
+    scene->keeper.now = scene->job.next_at;
+    attempt_start(&scene->job, &scene->keeper);
+    attempt_order(&scene->job, &scene->keeper);
+    refuse(scene, "orderGone", 0, ACME_CHALLENGE_NONE);
+    assert_int_equal(scene->job.wish.count, 1);
+    assert_int_equal(scene->job.wish.types[0], ACME_HTTP_01);
+}
+
+static void
 types_without_a_listener_keep_their_order(void **state)
 {
     struct scene *scene = *state;
@@ -453,6 +469,7 @@ main(void)
         TEST(other_failures_leave_all_types),
         TEST(what_worked_last_time_is_tried_first),
         TEST(a_type_without_a_listener_is_tried_last),
+        TEST(types_without_a_listener_have_no_turn),
         TEST(types_without_a_listener_keep_their_order),
         TEST(only_types_that_are_wanted_are_published),
         TEST(a_certificate_is_put_up_and_comes_back_after_a_restart),
