@@ -19,6 +19,7 @@
 #include "keeper/renewal.h"
 #include "keeper/service.h"
 #include "keeper/task.h"
+#include "keeper/ways.h"
 #include "protocol/jws.h"
 #include "protocol/payload.h"
 #include "protocol/problem.h"
@@ -95,7 +96,7 @@ choose_profile(struct job *job, const char **profile_out,
     struct acme_error *err)
 {
     const struct account *account = job->account;
-    const char *profile = attempt_profile(job);
+    const char *profile = ways_profile(job);
 
     *profile_out = profile;
     if (profile == NULL || account_has_profile(account, profile)) {
@@ -627,7 +628,7 @@ answer_failed(struct keeper *keeper, struct subject *subject,
     if (!acme_message_text(message, 4, word, sizeof(word))) {
         word[0] = '\0';
     }
-    attempt_refused(subject->job, keeper, &why, step,
+    ways_refused(subject->job, keeper, &why, step,
         acme_challenge_type_of(word));
     return true;
 }

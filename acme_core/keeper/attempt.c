@@ -24,16 +24,11 @@
 #include "keeper/renewal.h"
 #include "keeper/service.h"
 #include "keeper/supervised.h"
-#include "protocol/jws.h"
+#include "keeper/ways.h"
 #include "protocol/problem.h"
 #include "store/assign.h"
 
-enum {
-    AGENTS_MAX = 5,             /* one after another, for one attempt */
-    LOOK_AGAIN_S = 10 * 60,     /* at an order that the CA is at work on */
-    LOOK_AGAIN_MAX_S = 24 * 3600,
-    SPARING_S = 3600            /* after a failed validation */
-};
+enum { AGENTS_MAX = 5 };        /* one after another, for one attempt */
 
 static const char *const *
 names_of(const struct job *job)
@@ -247,8 +242,8 @@ attempt_must_wait(const struct job *job, const struct keeper *keeper)
     return false;
 }
 
-static void
-deactivate(struct job *job, struct keeper *keeper)
+void
+attempt_rest(struct job *job, struct keeper *keeper)
 {
     for (size_t i = 0; i < keeper->active_count; i++) {
         if (keeper->active[i] == job) {
@@ -327,75 +322,6 @@ make_key(struct job *job, struct keeper *keeper, struct acme_error *err)
     return key != NULL && take_key(job, keeper, key, err);
 }
 
-/* Is it what one type of challenge may meet and another one may not? */
-static bool
-is_of_challenge(const char *problem)
-{
-    static const char *const problems[] = { "connection", "tls",
-        "unauthorized", "incorrectResponse" };
-
-    for (size_t i = 0; i < sizeof(problems) / sizeof(*problems); i++) {
-        if (strcmp(problems[i], problem) == 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
-/*
- * CAs allow 5 failed validations of a name in an hour: soon after some have
- * failed only one type is tried, in turns. An operator who reloads may have
- * mended any of them.
- */
-static bool
-is_sparing(const struct acme_plan *plan, int64_t now)
-{
-    return plan->failures > 0 && is_of_challenge(plan->problem)
-        && now - plan->failed_at < SPARING_S
-        && plan->next_attempt != plan->encouraged_at;
-}
-
-/* Of the types that have a listener, or of those that have none. */
-static void
-add_wishes(struct job *job, const struct acme_settings *settings,
-    bool listening)
-{
-    const struct acme_settings_cert *cert = job->cert;
-    struct acme_challenge_wish *wish = &job->wish;
-
-    for (int others = 0; others <= 1; others++) {
-        for (size_t i = 0; i < cert->challenge_count; i++) {
-            enum acme_challenge_type type = cert->challenges[i];
-
-            if ((type != job->proven_by) == others
-                && acme_settings_listens(settings, type) == listening) {
-                wish->types[wish->count++] = type;
-            }
-        }
-    }
-}
-
-/*
- * The type that worked last time first, then as they are configured. Those
- * that this server cannot answer come last: perhaps something before it can.
- */
-static void
-make_wish(struct job *job, const struct keeper *keeper)
-{
-    struct acme_challenge_wish *wish = &job->wish;
-    size_t able;
-
-    wish->count = 0;
-    add_wishes(job, keeper->settings, true);
-    able = wish->count;
-    add_wishes(job, keeper->settings, false);
-    if (is_sparing(&job->plan, keeper->now)) {
-        able = able > 0 ? able : wish->count;
-        wish->types[0] = wish->types[job->plan.failures % able];
-        wish->count = 1;
-    }
-}
-
 void
 attempt_start(struct job *job, struct keeper *keeper)
 {
@@ -410,7 +336,7 @@ attempt_start(struct job *job, struct keeper *keeper)
     job->without_profile = false;
     job->agents_lost = 0;
     if (job->order_url == NULL || job->wish.count == 0) {
-        make_wish(job, keeper);
+        ways_choose(job, keeper);
     }
     renewal_begins(job, keeper);
     ok = account_load(job->account, keeper->store, &err)
@@ -555,17 +481,6 @@ is_name_of(const struct job *job, const char *name)
     return false;
 }
 
-static bool
-is_wanted(const struct job *job, enum acme_challenge_type type)
-{
-    for (size_t i = 0; i < job->wish.count; i++) {
-        if (job->wish.types[i] == type) {
-            return true;
-        }
-    }
-    return false;
-}
-
 bool
 attempt_publish(struct job *job, struct keeper *keeper,
     enum acme_challenge_type type, const char *name, const char *token,
@@ -574,148 +489,13 @@ attempt_publish(struct job *job, struct keeper *keeper,
     if (!is_name_of(job, name)) {
         return acme_fail(err, ACME_PEER_BROKE, "a proof for a foreign name");
     }
-    if (!is_wanted(job, type)) {
+    if (!ways_has(job, type)) {
         return acme_fail(err, ACME_PEER_BROKE, "a proof that is not wanted");
     }
     return pending_add_proof(job, type, name, token, challenge_url, err)
         && pending_save_order(job, keeper, err)
         && pending_publish(job, keeper, pending_find_proof(job,
             challenge_url), err);
-}
-
-/* ---- other ways */
-
-/* The same attempt, with another order. */
-static void
-order_anew(struct job *job, struct keeper *keeper)
-{
-    struct acme_error err;
-
-    pending_withdraw(job, keeper);
-    free(job->order_url);
-    job->order_url = NULL;
-    job->id = keeper->next_job_id++;
-    job->state = JOB_READY;
-    if (!pending_save_order(job, keeper, &err)) {
-        attempt_failed(job, keeper, &err, "preparing the order");
-    }
-}
-
-static bool
-replace_order(struct job *job, struct keeper *keeper,
-    const struct acme_error *err)
-{
-    (void) err;
-    if (!job->resumed) {
-        return false;
-    }
-    acme_log(&job->log, ACME_LOG_NOTICE,
-        "the saved order is of no more use: ordering anew");
-    make_wish(job, keeper);
-    order_anew(job, keeper);
-    return true;
-}
-
-/* It is looked at from time to time, and takes no place among the others. */
-static bool
-wait_for_ca(struct job *job, struct keeper *keeper,
-    const struct acme_error *err)
-{
-    int64_t at = err->retry_at;
-    char next[ACME_TIME_TEXT_SIZE];
-
-    if (job->order_url == NULL) {
-        return false;
-    }
-    if (at < keeper->now + LOOK_AGAIN_S) {
-        at = keeper->now + LOOK_AGAIN_S;
-    } else if (at > keeper->now + LOOK_AGAIN_MAX_S) {
-        at = keeper->now + LOOK_AGAIN_MAX_S;
-    }
-    deactivate(job, keeper);
-    job->next_at = at;
-    acme_log(&job->log, ACME_LOG_NOTICE, "%s: the CA is still at work on it; "
-        "it is looked at again at %s", err->text,
-        acme_time_write(next, job->next_at));
-    return true;
-}
-
-static bool
-try_next_challenge(struct job *job, struct keeper *keeper,
-    const struct acme_error *err, enum acme_challenge_type type)
-{
-    const char *hint = acme_problem_hint(err);
-    struct acme_challenge_wish left = { .count = 0 };
-
-    if (!is_wanted(job, type)) {
-        return false;
-    }
-    for (size_t i = 0; i < job->wish.count; i++) {
-        if (job->wish.types[i] != type) {
-            left.types[left.count++] = job->wish.types[i];
-        }
-    }
-    if (left.count == 0) {
-        return false;
-    }
-    acme_log(&job->log, ACME_LOG_WARN, "%s%s%s; trying %s in place of %s",
-        err->text, hint != NULL ? "; hint: " : "", hint != NULL ? hint : "",
-        acme_challenge_type_name(left.types[0]),
-        acme_challenge_type_name(type));
-    job->wish = left;
-    order_anew(job, keeper);
-    return true;
-}
-
-const char *
-attempt_profile(const struct job *job)
-{
-    return job->without_profile ? NULL : job->cert->profile;
-}
-
-static bool
-drop_profile(struct job *job, struct keeper *keeper,
-    const struct acme_error *err)
-{
-    if (attempt_profile(job) == NULL || job->cert->profile_required) {
-        return false;
-    }
-    acme_log(&job->log, ACME_LOG_WARN, "%s; ordering with the CA's default "
-        "profile; it offers: %s", err->text,
-        job->account->profiles[0] != '\0' ? job->account->profiles : "none");
-    job->without_profile = true;
-    order_anew(job, keeper);
-    return true;
-}
-
-static const struct {
-    const char *problem;
-    bool (*go)(struct job *, struct keeper *, const struct acme_error *);
-} other_ways[] = {
-    { "orderGone", replace_order },
-    { "orderProcessing", wait_for_ca },
-    { "invalidProfile", drop_profile },
-};
-
-void
-attempt_refused(struct job *job, struct keeper *keeper,
-    const struct acme_error *err, const char *step,
-    enum acme_challenge_type type)
-{
-    if (renewal_drops_replaces(job, err, step)) {
-        order_anew(job, keeper);
-        return;
-    }
-    for (size_t i = 0; i < sizeof(other_ways) / sizeof(*other_ways); i++) {
-        if (strcmp(other_ways[i].problem, err->problem) == 0
-            && other_ways[i].go(job, keeper, err)) {
-            return;
-        }
-    }
-    if (!is_of_challenge(err->problem)
-        || !try_next_challenge(job, keeper, err, type)) {
-        attempt_failed(job, keeper, err, step);
-    }
 }
 
 /* ---- its end */
@@ -837,7 +617,7 @@ attempt_installed(struct job *job, struct keeper *keeper,
         return;
     }
     close_order(job, keeper);
-    deactivate(job, keeper);
+    attempt_rest(job, keeper);
     reckon(job, keeper);
     schedule_other(job, keeper);
 }
@@ -912,7 +692,7 @@ attempt_failed(struct job *job, struct keeper *keeper,
 
         (void) pending_save_order(job, keeper, &ignored);
     }
-    deactivate(job, keeper);
+    attempt_rest(job, keeper);
     job->next_at = job->plan.next_attempt;
     hold_other(job, err);
     log_failed(job, err, step);

@@ -57,19 +57,8 @@ bool attempt_publish(struct job *job, struct keeper *keeper,
     enum acme_challenge_type type, const char *name, const char *token,
     const char *challenge_url, struct acme_error *err);
 
-/* The profile to ask for, or NULL. */
-const char *attempt_profile(const struct job *job);
-
-/*
- * The order failed at the CA: the same attempt goes on by another way where
- * there is one (a new order in place of a saved one that is of no more use,
- * the next type of challenge, no profile), or waits for a CA that is still
- * at work. Otherwise this is its end.
- *   type   of the challenge that failed, if it was one
- */
-void attempt_refused(struct job *job, struct keeper *keeper,
-    const struct acme_error *err, const char *step,
-    enum acme_challenge_type type);
+/* The job makes room among the active ones; what its order has stays. */
+void attempt_rest(struct job *job, struct keeper *keeper);
 
 /* The end of an attempt: installed, or failed with err (logged here). */
 void attempt_installed(struct job *job, struct keeper *keeper,

@@ -7,6 +7,7 @@
 #include <cmocka.h>
 
 #include "../chain_of.h"
+#include "keeper/ways.h"
 #include "scene.h"
 
 #define LIVE "live/example.test"
@@ -269,7 +270,7 @@ what_fails_for_a_name_is_not_tried_for_the_other_half(void **state)
     assert_true(attempt_save_order(&halves->jobs[1], halves->keeper,
         BASE "/order/1", &err));
     strcpy(err.problem, "orderProcessing");
-    attempt_refused(&halves->jobs[1], halves->keeper, &err, "issuance",
+    ways_refused(&halves->jobs[1], halves->keeper, &err, "issuance",
         ACME_CHALLENGE_NONE);
     halves->keeper->now = halves->jobs[0].next_at;
     halves->jobs[1].next_at = halves->keeper->now + 1;
@@ -292,7 +293,7 @@ a_half_that_waits_for_the_ca_is_not_hurried(void **state)
     acme_fail(&err, ACME_RETRY, "still processing");
     strcpy(err.problem, "orderProcessing");
     err.retry_at = NOW + 7200;
-    attempt_refused(&halves->jobs[1], halves->keeper, &err, "issuance",
+    ways_refused(&halves->jobs[1], halves->keeper, &err, "issuance",
         ACME_CHALLENGE_NONE);
     obtain(halves, 0, NOW);
     assert_int_equal(halves->jobs[1].next_at, NOW + 7200);

@@ -12,6 +12,7 @@
 #include "crypto/internal.h"
 #include "format/time_text.h"
 #include "keeper/renewal.h"
+#include "keeper/ways.h"
 #include "scene.h"
 
 #define PLAN "plan/example.test.json"
@@ -261,7 +262,7 @@ an_order_that_the_ca_is_at_work_on_is_left_alone(void **state)
     acme_fail(&err, ACME_RETRY, "still processing");
     strcpy(err.problem, "orderProcessing");
     err.retry_at = NOW + 12 * HOUR;
-    attempt_refused(&scene->job, &scene->keeper, &err, "issuance",
+    ways_refused(&scene->job, &scene->keeper, &err, "issuance",
         ACME_CHALLENGE_NONE);
     at(scene, NOW + 7 * HOUR);
     renewal_ask(&scene->keeper);
@@ -578,7 +579,7 @@ a_refusal_that_may_be_for_the_predecessor_is_answered_at_once(void **state)
         strcpy(why.problem, refusals[i].problem);
         scene->line_count = 0;
         id = job->id;
-        attempt_refused(job, &scene->keeper, &why, refusals[i].step, 0);
+        ways_refused(job, &scene->keeper, &why, refusals[i].step, 0);
         if ((job->state == JOB_READY) != refusals[i].again) {
             fail_msg("%s", refusals[i].what);
         }
@@ -587,7 +588,7 @@ a_refusal_that_may_be_for_the_predecessor_is_answered_at_once(void **state)
             assert_true(logged(scene, "newOrder: the CA's words; ordering"));
             /* once */
             assert_false(names_predecessor(scene));
-            attempt_refused(job, &scene->keeper, &why, refusals[i].step, 0);
+            ways_refused(job, &scene->keeper, &why, refusals[i].step, 0);
         }
         assert_int_equal(job->state, JOB_IDLE);
         job->plan.failures = 0;

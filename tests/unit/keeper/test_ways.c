@@ -7,6 +7,7 @@
 #include <cmocka.h>
 
 #include "crypto/alpn_cert.h"
+#include "keeper/ways.h"
 #include "scene.h"
 
 #define ORDER_FILE "pending/example.test/order.json"
@@ -34,7 +35,7 @@ refuse(struct scene *scene, const char *problem, int64_t retry_at,
     acme_fail(&err, ACME_RETRY, "the CA's words");
     snprintf(err.problem, sizeof(err.problem), "%s", problem);
     err.retry_at = retry_at;
-    attempt_refused(&scene->job, &scene->keeper, &err, "validation", type);
+    ways_refused(&scene->job, &scene->keeper, &err, "validation", type);
 }
 
 static void
@@ -376,10 +377,10 @@ a_profile_is_dropped_once_unless_it_is_required(void **state)
     snprintf(scene->account.profiles, sizeof(scene->account.profiles),
         "classic, shortlived");
     begin(scene);
-    assert_string_equal(attempt_profile(&scene->job), "shortlived");
+    assert_string_equal(ways_profile(&scene->job), "shortlived");
     refuse(scene, "invalidProfile", 0, ACME_CHALLENGE_NONE);
     assert_int_equal(scene->job.state, JOB_READY);
-    assert_null(attempt_profile(&scene->job));
+    assert_null(ways_profile(&scene->job));
     assert_true(logged(scene, "it offers: classic, shortlived"));
     attempt_order(&scene->job, &scene->keeper);
     refuse(scene, "invalidProfile", 0, ACME_CHALLENGE_NONE);
@@ -387,7 +388,7 @@ a_profile_is_dropped_once_unless_it_is_required(void **state)
 
     scene->cert.profile_required = true;
     attempt_start(&scene->job, &scene->keeper);
-    assert_string_equal(attempt_profile(&scene->job), "shortlived");
+    assert_string_equal(ways_profile(&scene->job), "shortlived");
     attempt_order(&scene->job, &scene->keeper);
     refuse(scene, "invalidProfile", 0, ACME_CHALLENGE_NONE);
     assert_int_equal(scene->job.state, JOB_IDLE);
