@@ -221,8 +221,6 @@ sub _write_configuration {
     "tlsPort": $self->{tls},
     "ocspResponderURL": "",
     "certificateValidityPeriod": $validity,
-    "profiles": { "default": { "description": "the only one",
-        "validityPeriod": $validity } },
     "domainBlocklist": [ $block ],
     "profiles": { $profiles },
     "retryAfter": { "authz": $self->{retry}, "order": $self->{retry} },
