@@ -52,8 +52,10 @@ is_deeply(\@wrong, [], 'the store is ours alone');
 $server->reload;
 ok($server->issued('www.example.test'), 'served after an operator\'s reload');
 is($ca->orders, 1, 'which orders nothing');
-unlike($server->acme_log, qr/\[(?:warn|error|alert|emerg)\]/,
-    'the log has no complaint');
+# in a container it may rightly warn of where the store is
+my @complaints = grep { /\[(?:warn|error|alert|emerg)\]/
+    && !/is not on a volume/ } split /\n/, $server->acme_log;
+is_deeply(\@complaints, [], 'the log has no complaint');
 
 $t->done;
 
