@@ -37,7 +37,7 @@ ok($server->says(qr/ first\.test: .*attempt 1 failed/),
 is_deeply([ sort $ca->deactivated ], [ 'slow.test', 'slower.test' ],
     'what is pending of the failed order is deactivated, and no more');
 is_deeply([ $ca->violations ], [], 'every request is as the RFC wants it');
-unlike($server->acme_log, qr{\[warn\]},
+unlike($server->acme_log, qr{\[warn\](?!.*is not on a volume)},
     'of which an operator need not hear');
 
 # The order that goes on needs the name.

@@ -67,12 +67,13 @@ sub become {
     plan(skip_all => "there is no user $user") if !defined $uid;
     $copies = tempdir('acme-build-XXXXXX', TMPDIR => 1);
     for my $file ($ENV{ACME_HELPER} || "$build/acme-helper",
-        grep { -e } map { "$build/$_" } qw(mod_acme.so
+        $ENV{PEBBLE} ? $ENV{PEBBLE} : (), grep { -e } map { "$build/$_" } qw(mod_acme.so
             ngx_http_acme_domain_module.so)) {
         my ($name) = $file =~ m{([^/]+)$};
         copy($file, "$copies/$name") or die "$file: $!";
         chmod 0755, "$copies/$name";
         $ENV{ACME_HELPER} = "$copies/$name" if $name =~ /helper/;
+        $ENV{PEBBLE} = "$copies/$name" if $name =~ /pebble/;
     }
     $ENV{ACME_BUILD} = $copies;
     chmod 0755, $copies;

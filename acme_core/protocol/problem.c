@@ -233,6 +233,7 @@ static const struct {
     { NULL, "Could not resolve host", "this machine cannot resolve the CA's "
         "name: check its resolver, and the URL in acme_ca" },
     { NULL, "transfer closed", BROKEN_OFF },
+    { NULL, "bytes missing", BROKEN_OFF },
     { NULL, "Empty reply", BROKEN_OFF },
     { NULL, "could not be reached", "check that this machine may open HTTPS "
         "connections to the CA, or to the proxy in acme_proxy (firewall, "

@@ -204,6 +204,8 @@ static const struct {
         "firewall" },
     { "cut short", "transfer closed with 113 bytes remaining to read",
         "broke the connection off" },
+    { "cut short, in newer words", "end of response with 36 bytes missing",
+        "broke the connection off" },
     { "no answer", "Empty reply from server", "broke the connection off" },
     { "no words", NULL, "firewall" },
 };
