@@ -15,6 +15,7 @@ use warnings;
 use FindBin;
 use lib "$FindBin::Bin/lib";
 use ACME::Test;
+use ACME::Test::Crash;
 
 my %steps = (supervisor => 3, keeper => 14, agent => 5);
 my $budget = 50;   # seconds, after which no further step is begun
@@ -22,26 +23,10 @@ my $walk = $ENV{ACME_CRASH_WALK} || '';
 my $keys = $ENV{ACME_CRASH_KEYS} || 'ecdsa:256';
 my $wanted = split ' ', $keys;   # orders
 
-my $build = $ENV{ACME_BUILD} || "$ACME::Test::root/build";
-my $shim = "$build/crash-shim.so";
-if (!-e $shim) {
-    plan(skip_all => "$shim is missing: make crash-shim");
-}
-
 my $t = ACME::Test->new;
+my $crash = ACME::Test::Crash->new($t);
 my $ca = $t->pebble(reject => 0);
-my $helper = $ENV{ACME_HELPER} || "$build/acme-helper";
-my $plan = $t->path('plan');
 my $begin = seconds();
-
-# The helper as acme_helper would start it, with the shim inside.
-spew($t->path('helper'), <<"END");
-#!/bin/bash
-export ACME_CRASH=$plan LD_PRELOAD=$shim
-export ASAN_OPTIONS="\$ASAN_OPTIONS:verify_asan_link_order=0"
-exec -a 'acme-helper: supervisor' $helper "\$@"
-END
-chmod 0755, $t->path('helper');
 
 for my $role (qw(supervisor keeper agent)) {
     my @calls = issue($role, 0);
@@ -91,8 +76,8 @@ sub issue {
     my %before = map { $_ => $ca->$_ } qw(orders accounts failed_validations);
     my (%pairs, $served);
 
-    write_plan($role, $step);
-    my $server = $t->server(ca => $ca, helper => $t->path('helper'),
+    $crash->plan_for($role, $step);
+    my $server = $t->server(ca => $ca, helper => $crash->{file},
         state => "state-$name", global => "acme_key $keys;",
         sites => [ { names => 'example.test' } ])->start;
     wait_for(sub {
@@ -112,7 +97,7 @@ sub issue {
     is_deeply([ grep { $_ && $_ ne 'whole' } keys %pairs ], [],
         'and was never torn');
 
-    my $state = read_plan();
+    my $state = $crash->state;
     if ($step) {
         my $call = $state->{calls}[$step - 1] || 'never reached';
         note(sprintf '%s: %s, %.1f s', $name, $call, seconds() - $begin);
@@ -148,23 +133,8 @@ sub leftovers {
     return sort grep { m{/\.tmp-|/\.new$|/pending/.} } keys %all;
 }
 
-# ---- the plan that is shared with the shim
-
-sub write_plan {
-    my ($role, $step) = @_;
-    spew($plan, pack 'L4a64a64000', $step, 0, 0, 0, $role, '');
-}
-
-sub read_plan {
-    my ($step, $count, $orders, $orders_at_death, $role, @calls) =
-        unpack 'L4Z64(Z64)1000', slurp($plan);
-    splice @calls, $count if $count < @calls;
-    s/ $|\.tmp-\K.*//g for @calls;
-    return { count => $count, calls => \@calls,
-        orders_at_death => $orders_at_death };
-}
-
+# Has the process reached its last step?
 sub died {
     my ($step) = @_;
-    return read_plan()->{count} >= $step;
+    return $crash->state->{count} >= $step;
 }

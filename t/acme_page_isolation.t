@@ -15,10 +15,7 @@ use POSIX qw(:errno_h);
 my $t = ACME::Test->new(root => 1);
 my $ca = $t->pebble(reject => 0);
 my $proxy = $t->proxy(ca => $ca, hold => 1);
-my $probe = $t->path('syscall_in');
-my ($failed, $words) = $t->run('gcc', '-D_GNU_SOURCE', '-Wall', '-Werror',
-    "$ACME::Test::root/tests/probe/syscall_in.c", '-o', $probe);
-is($failed, 0, 'the probe is built') or diag($words);
+my $probe = $t->probe('syscall_in');
 
 my $server = $t->server(ca => $proxy,
     sites => [ { names => 'example.test' } ])->start;

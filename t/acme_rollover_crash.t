@@ -12,32 +12,17 @@ use FindBin;
 use lib "$FindBin::Bin/lib";
 use ACME::Test;
 use ACME::Test::Account;
+use ACME::Test::Crash;
 
 my $budget = 60;   # seconds, after which no further step is begun; 12 do
-my $build = $ENV{ACME_BUILD} || "$ACME::Test::root/build";
-my $shim = "$build/crash-shim.so";
-if (!-e $shim) {
-    plan(skip_all => "$shim is missing: make crash-shim");
-}
-
 my $t = ACME::Test->new;
+my $crash = ACME::Test::Crash->new($t);
 my $ca = $t->pebble(reject => 0);
-my $helper = $ENV{ACME_HELPER} || "$build/acme-helper";
-my $plan = $t->path('plan');
 my $begin = seconds();
-
-# The helper as acme_helper would start it, with the shim inside.
-spew($t->path('helper'), <<"END");
-#!/bin/bash
-export ACME_CRASH=$plan LD_PRELOAD=$shim
-export ASAN_OPTIONS="\$ASAN_OPTIONS:verify_asan_link_order=0"
-exec -a 'acme-helper: supervisor' $helper "\$@"
-END
-chmod 0755, $t->path('helper');
-spew($plan, pack 'L4a64a64000', 0, 0, 0, 0, 'keeper', '');
+$crash->plan_for('keeper', 0);
 
 my @names = 'a.test';
-my $server = $t->server(ca => $ca, helper => $t->path('helper'),
+my $server = $t->server(ca => $ca, helper => $crash->{file},
     sites => [ { names => 'a.test' } ])->start;
 my $account = ACME::Test::Account->new($t, $server, $ca);
 my $name = $ca->url =~ s{^https://([^/]+)/.*$}{$1}r;
@@ -62,10 +47,10 @@ sub roll_over {
     my ($step) = @_;
     my $before = $account->key;
 
-    aim($step);
-    my ($status) = $t->run($helper, 'ctl', $server->state_path, 'rollover',
+    $crash->aim($step);
+    my ($status) = $t->run($crash->{helper}, 'ctl', $server->state_path, 'rollover',
         $name);
-    my $count = aim(0);
+    my $count = $crash->aim(0);
     if ($step == 0) {
         is($status, 0, 'a change without an accident');
         isnt($account->key, $before, 'there is another key');
@@ -81,16 +66,4 @@ sub roll_over {
         "step $step: there is one key");
     is($account->saved->{url}, $url, "step $step: of the same account");
     return $count;
-}
-
-# The keeper is to die at this call from now on; returns how many there were.
-sub aim {
-    my ($step) = @_;
-
-    open my $file, '+<', $plan or die "$plan: $!";
-    read $file, my $now, 8;
-    seek $file, 0, 0;
-    print $file pack 'L2', $step, 0;
-    close $file or die "$plan: $!";
-    return (unpack 'L2', $now)[1];
 }

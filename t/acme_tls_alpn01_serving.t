@@ -15,14 +15,7 @@ use Digest::SHA qw(sha256);
 use MIME::Base64 qw(decode_base64);
 
 my $t = ACME::Test->new;
-my $probe = $t->path('alpn_entry');
-my $root = $ACME::Test::root;
-my ($failed, $words) = $t->run('gcc', '-std=gnu11', '-D_GNU_SOURCE', '-Wall',
-    '-Werror', "-I$root/acme_core", "$root/tests/probe/alpn_entry.c",
-    (map { glob "$root/acme_core/$_" } qw(base/*.c crypto/*.c page/*.c
-        format/base64url.c format/client_hello.c serve/neighbour.c)),
-    qw(-lssl -lcrypto -o), $probe);
-is($failed, 0, 'the probe is built') or diag($words);
+my $probe = $t->probe('alpn_entry');
 
 $t->certificate('static');
 $t->certificate('rsa', 'rsa:2048');

@@ -19,14 +19,7 @@ plan(skip_all => 'this nginx has no HTTP/3')
 plan(skip_all => 'this openssl has no QUIC')
     if ($t->run('openssl', 's_client', '-help'))[1] !~ /^ -quic\b/m;
 
-my $probe = $t->path('alpn_entry');
-my $root = $ACME::Test::root;
-my ($failed, $words) = $t->run('gcc', '-std=gnu11', '-D_GNU_SOURCE', '-Wall',
-    '-Werror', "-I$root/acme_core", "$root/tests/probe/alpn_entry.c",
-    (map { glob "$root/acme_core/$_" } qw(base/*.c crypto/*.c page/*.c
-        format/base64url.c format/client_hello.c serve/neighbour.c)),
-    qw(-lssl -lcrypto -o), $probe);
-is($failed, 0, 'the probe is built') or diag($words);
+my $probe = $t->probe('alpn_entry');
 
 $t->certificate('static', 'rsa:2048');
 my $server = $t->server(
@@ -38,7 +31,7 @@ my $server = $t->server(
 ])->start;
 ok(wait_for(sub { -S $server->state_path . '/control.sock' }),
     'there is a keeper');
-($failed, $words) = $t->run($probe, $server->state_path, 'publish',
+my ($failed, $words) = $t->run($probe, $server->state_path, 'publish',
     'example.test', 'token', 'token.print');
 is($failed, 0, 'a challenge is pending') or diag($words);
 

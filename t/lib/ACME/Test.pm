@@ -118,6 +118,22 @@ sub certificate {
     die "openssl req: $text" if $status != 0;
 }
 
+# A program of tests/probe, and the parts of the core that it needs; its path.
+my %probes = (syscall_in => [], alpn_entry => [qw(base/*.c crypto/*.c page/*.c
+    format/base64url.c format/client_hello.c serve/neighbour.c)]);
+
+sub probe {
+    my ($self, $name) = @_;
+    my $probe = $self->path($name);
+    my ($status, $text) = $self->run('gcc', '-std=gnu11', '-D_GNU_SOURCE',
+        '-Wall', '-Werror', "-I$root/acme_core", "$root/tests/probe/$name.c",
+        (map { glob "$root/acme_core/$_" } @{ $probes{$name} }),
+        qw(-lssl -lcrypto -o), $probe);
+
+    is($status, 0, 'the probe is built') or diag($text);
+    return $probe;
+}
+
 # Have the DNS server give a name this address from now on.
 sub dns_address {
     my ($self, $name, $address) = @_;
