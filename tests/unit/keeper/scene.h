@@ -132,6 +132,24 @@ scene_remove(void **state)
     return 0;
 }
 
+/* The type of the keeper's last word to the agent, and its first text. */
+static inline enum acme_message_type
+last_word(struct scene *scene, char *text, size_t size)
+{
+    enum acme_message_type type = 0;
+    struct acme_message message;
+    struct acme_error err;
+    bool got = true;
+
+    while (acme_channel_next(scene->agent, &message, &got, &err) && got) {
+        type = message.type;
+        if (text != NULL) {
+            assert_true(acme_message_text(&message, 0, text, size));
+        }
+    }
+    return type;
+}
+
 /* What another keeper, or another hand, has written below the state path. */
 static inline void
 scribble(const struct scene *scene, const char *name, const char *text)

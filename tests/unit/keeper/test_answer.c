@@ -64,24 +64,6 @@ say(struct scene *scene, enum acme_message_type type, uint32_t id,
     return answer_message(&scene->keeper, &message, &err);
 }
 
-/* The type of the keeper's last word. */
-static enum acme_message_type
-last_word(struct scene *scene, char *text, size_t size)
-{
-    enum acme_message_type type = 0;
-    struct acme_message message;
-    struct acme_error err;
-    bool got = true;
-
-    while (acme_channel_next(scene->agent, &message, &got, &err) && got) {
-        type = message.type;
-        if (text != NULL) {
-            acme_message_text(&message, 0, text, size);
-        }
-    }
-    return type;
-}
-
 static uint32_t
 job_id(const struct scene *scene)
 {

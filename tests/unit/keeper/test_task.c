@@ -95,24 +95,6 @@ say(struct scene *scene, enum acme_message_type type, uint32_t number,
     return answer_message(&scene->keeper, &message, &err);
 }
 
-/* The keeper's last word. */
-static enum acme_message_type
-last_word(struct scene *scene, char *text, size_t size)
-{
-    enum acme_message_type type = 0;
-    struct acme_message message;
-    struct acme_error err;
-    bool got = true;
-
-    while (acme_channel_next(scene->agent, &message, &got, &err) && got) {
-        type = message.type;
-        if (text != NULL) {
-            assert_true(acme_message_text(&message, 0, text, size));
-        }
-    }
-    return type;
-}
-
 static bool
 signs(struct scene *scene, enum acme_kind kind, const char *url)
 {
