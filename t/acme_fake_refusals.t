@@ -103,7 +103,15 @@ my %problem = (type => 'caa', status => 403,
     detail => 'CAA record for www.late.test prevents issuance');
 my $late = $t->fake_ca(plans => { 'late.test' => {
     fails => { 'www.late.test' => \%problem } } });
+
+# One whose page, which the CA quotes, sounds like the end of an account.
+my $quoting = $t->fake_ca(plans => { 'quote.test' => { fails => {
+    'quote.test' => { type => 'unauthorized', status => 403, detail =>
+        'Invalid response from http://quote.test/x: "<title>This site is deactivated</title>"' } } } });
 my $server = $t->server(ca => $ca, sites => [
+    { names => 'quote.test', acme => "acme_ca @{[ $quoting->url ]};"
+        . "acme_ca_certificate @{[ $quoting->trust ]};"
+        . 'acme_challenge http-01;' },
     { names => 'late.test www.late.test', acme => "acme_ca @{[ $late->url ]};"
         . "acme_ca_certificate @{[ $late->trust ]};" },
     map { { names => join ' ', grep { defined } @$_{qw(name more)} } }
@@ -124,6 +132,12 @@ for my $refusal (@refusals) {
 like($server->says(qr/ late\.test: .*attempt 1 failed/),
     qr/: validation: validation of www\.late\.test failed: http-01: caa: CAA record for www\.late\.test prevents issuance; hint: the zone's CAA record/,
     'a name that fails in validation is told');
+my $line = $server->says(qr/ quote\.test: .*attempt 1 failed/);
+like($line, qr/This site is deactivated.*hint: another server answered: check/,
+    'a page that is quoted is no word of the CA about the account');
+cmp_ok($server->plan('quote.test')->{next_attempt}, 'lt',
+    strftime('%Y-%m-%dT%H:%M:%SZ', gmtime(time + 3600)),
+    'and no reason to wait for a day');
 $late->plan('late.test', fails => {});
 $ca->plan($_->{name}, chain => 'plain') for grep { $_->{chain} } @refusals;
 is($ca->requests('newOrder', 'nonces.test'), 21, 'nonces come to an end');

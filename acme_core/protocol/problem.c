@@ -41,13 +41,8 @@ static const struct {
 };
 
 static enum acme_verdict
-verdict_of(const char *type, const char *detail, int status)
+verdict_of(const char *type, int status)
 {
-    if (strcmp(type, "unauthorized") == 0
-        && (strcasestr(detail, "deactivated") != NULL
-            || strcasestr(detail, "status \"revoked\"") != NULL)) {
-        return ACME_MISCONFIG;
-    }
     for (size_t i = 0; i < sizeof(verdicts) / sizeof(*verdicts); i++) {
         if (strcmp(verdicts[i].type, type) == 0) {
             return verdicts[i].verdict;
@@ -150,7 +145,7 @@ fill(const cJSON *problem, int status, struct acme_error *err)
 
     read_type(problem, type, sizeof(type));
     read_detail(problem, detail, sizeof(detail));
-    acme_fail(err, verdict_of(type, detail, status), "%s%s%s",
+    acme_fail(err, verdict_of(type, status), "%s%s%s",
         type[0] != '\0' ? type : "error",
         detail[0] != '\0' ? ": " : "", detail);
     memcpy(err->problem, type, sizeof(err->problem));
@@ -179,6 +174,20 @@ of_status(const struct acme_reply *reply, struct acme_error *err)
         : "no problem document");
 }
 
+/*
+ * A refused request may be refused because of the account. What is said of a
+ * validation never is: it quotes the page that was found.
+ */
+static void
+judge_account(struct acme_error *err)
+{
+    if (strcmp(err->problem, "unauthorized") == 0
+        && (strcasestr(err->text, "deactivated") != NULL
+            || strcasestr(err->text, "status \"revoked\"") != NULL)) {
+        err->verdict = ACME_MISCONFIG;
+    }
+}
+
 bool
 acme_problem_of_reply(const struct acme_reply *reply, struct acme_error *err)
 {
@@ -193,6 +202,7 @@ acme_problem_of_reply(const struct acme_reply *reply, struct acme_error *err)
     if (root != NULL && (acme_json_text(root, "type", DETAIL_MAX) != NULL
             || cJSON_HasObjectItem(root, "detail"))) {
         fill(root, reply->status, err);
+        judge_account(err);
     } else {
         of_status(reply, err);
     }
@@ -202,7 +212,10 @@ acme_problem_of_reply(const struct acme_reply *reply, struct acme_error *err)
     return false;
 }
 
-/* ---- hints: first match wins; NULL matches everything */
+/*
+ * ---- hints: first match wins; NULL matches everything, "" what no CA has said
+ * in a problem document: the transport's words and ours
+ */
 
 #define NO_CA "this is not how an ACME CA answers: check the URL in acme_ca"
 #define BAD_BINDING "the CA did not take what acme_eab names: check the " \
@@ -222,20 +235,20 @@ static const struct {
     const char *words;
     const char *hint;
 } hints[] = {
-    { NULL, "SSL certificate problem", "the CA's own HTTPS certificate is "
+    { "", "SSL certificate problem", "the CA's own HTTPS certificate is "
         "not trusted: install ca-certificates, check this machine's clock, "
         "or for a private CA name its root in acme_ca_certificate" },
-    { NULL, "no alternative certificate subject name", "the CA's own HTTPS "
+    { "", "no alternative certificate subject name", "the CA's own HTTPS "
         "certificate is for another name: check the URL in acme_ca" },
-    { NULL, "wrong version number", "what listens there does not speak "
+    { "", "wrong version number", "what listens there does not speak "
         "HTTPS: check the host and port in acme_ca" },
-    { NULL, "redirects followed", NO_CA },
-    { NULL, "Could not resolve host", "this machine cannot resolve the CA's "
+    { "", "redirects followed", NO_CA },
+    { "", "Could not resolve host", "this machine cannot resolve the CA's "
         "name: check its resolver, and the URL in acme_ca" },
-    { NULL, "transfer closed", BROKEN_OFF },
-    { NULL, "bytes missing", BROKEN_OFF },
-    { NULL, "Empty reply", BROKEN_OFF },
-    { NULL, "could not be reached", "check that this machine may open HTTPS "
+    { "", "transfer closed", BROKEN_OFF },
+    { "", "bytes missing", BROKEN_OFF },
+    { "", "Empty reply", BROKEN_OFF },
+    { "", "could not be reached", "check that this machine may open HTTPS "
         "connections to the CA, or to the proxy in acme_proxy (firewall, "
         "SELinux: httpd_can_network_connect)" },
     { "externalAccountRequired", NULL, "this CA wants an external account "
@@ -248,10 +261,6 @@ static const struct {
         "them at the address it names" },
     { "invalidContact", NULL, "correct or leave out acme_contact" },
     { "unsupportedContact", NULL, "correct or leave out acme_contact" },
-    { "unauthorized", "deactivated", DEACTIVATED },
-    { "unauthorized", "status \"revoked\"", DEACTIVATED },
-    { NULL, "account is deactivated", DEACTIVATED },
-    { NULL, "account is revoked", DEACTIVATED },
     { NULL, "during secondary validation", "it works from one place of the "
         "world but not from others: check all name servers, balanced "
         "machines and firewalls that limit by country or rate" },
@@ -309,15 +318,26 @@ static const struct {
         "take the IP addresses out of the certificate's names" },
     { "serverInternal", NULL, "the CA has trouble of its own: nothing to do "
         "here" },
-    { NULL, "HTTP status 5", "the CA has trouble of its own: nothing to do "
+    { "", "HTTP status 5", "the CA has trouble of its own: nothing to do "
         "here" },
-    { NULL, "HTTP status 404", NO_CA },
-    { NULL, "the CA's directory", NO_CA },
+    { "", "HTTP status 404", NO_CA },
+    { "", "the CA's directory", NO_CA },
 };
+
+bool
+acme_problem_closes_account(const struct acme_error *err)
+{
+    /* nothing else makes that of this type */
+    return err->verdict == ACME_MISCONFIG
+        && strcmp(err->problem, "unauthorized") == 0;
+}
 
 const char *
 acme_problem_hint(const struct acme_error *err)
 {
+    if (acme_problem_closes_account(err)) {
+        return DEACTIVATED;
+    }
     for (size_t i = 0; i < sizeof(hints) / sizeof(*hints); i++) {
         if ((hints[i].type == NULL
                 || strcmp(hints[i].type, err->problem) == 0)
@@ -327,12 +347,4 @@ acme_problem_hint(const struct acme_error *err)
         }
     }
     return NULL;
-}
-
-bool
-acme_problem_closes_account(const struct acme_error *err)
-{
-    const char *hint = acme_problem_hint(err);
-
-    return hint != NULL && strcmp(hint, DEACTIVATED) == 0;
 }

@@ -22,7 +22,10 @@
 bool acme_problem_of_reply(const struct acme_reply *reply,
     struct acme_error *err);
 
-/* The same from the "error" member of a challenge or order. */
+/*
+ * The same from the "error" member of a challenge or order; never that the
+ * account is closed.
+ */
 bool acme_problem_of_object(const cJSON *problem, struct acme_error *err);
 
 /*
@@ -32,7 +35,7 @@ bool acme_problem_of_object(const cJSON *problem, struct acme_error *err);
  */
 const char *acme_problem_hint(const struct acme_error *err);
 
-/* Is it that the CA has closed our account for good? */
+/* Is it that the CA has closed our account for good (ACME_MISCONFIG)? */
 bool acme_problem_closes_account(const struct acme_error *err);
 
 #endif

@@ -424,6 +424,7 @@ check_account_status(struct acme_bytes body, struct acme_error *err)
     if (closed) {
         acme_fail(err, ACME_MISCONFIG, "the CA says the account is %s",
             status);
+        snprintf(err->problem, sizeof(err->problem), "unauthorized");
     }
     cJSON_Delete(object);
     return !closed;

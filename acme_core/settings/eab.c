@@ -36,7 +36,7 @@ acme_eab_read(const char *path, struct acme_buffer *key,
     struct acme_error *err)
 {
     int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
-    char text[FILE_MAX];
+    char text[FILE_MAX + 1];
     ssize_t len;
     bool ok;
 
@@ -54,7 +54,7 @@ acme_eab_read(const char *path, struct acme_buffer *key,
         return false;
     }
     close(fd);
-    ok = acme_base64_decode(key, (struct acme_bytes) {
+    ok = len <= FILE_MAX && acme_base64_decode(key, (struct acme_bytes) {
             (const uint8_t *) text, (size_t) len }) && key->len > 0;
     explicit_bzero(text, sizeof(text));
     return ok || acme_fail(err, ACME_MISCONFIG, "acme_eab \"%s\" does not "

@@ -453,7 +453,8 @@ a_closed_account_is_named_with_its_folder(void **state)
 
     scene->line_count = 0;
     assert_true(say(scene, ACME_MESSAGE_FAILED, job_id(scene),
-        ACME_MISCONFIG, "", "", "the CA says the account is deactivated"));
+        ACME_MISCONFIG, "unauthorized", "",
+        "the CA says the account is deactivated"));
     assert_true(logged(scene, "/accounts/ca.test_14000-"));
     assert_true(logged(scene, "hint: this account is deactivated or revoked: "
         "move its folder in accounts/ away"));

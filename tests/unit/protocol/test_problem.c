@@ -241,6 +241,37 @@ an_authorization_taken_back_is_no_deactivated_account(void **state)
     assert_null(acme_problem_hint(&err));
 }
 
+/* What a validation found there is quoted: none of it is about us or the CA. */
+static void
+what_a_validation_quotes_is_no_word_of_the_ca(void **state)
+{
+    static const char *const pages[] = { "deactivated",
+        "status \\\"revoked\\\"", "SSL certificate problem",
+        "the host could not be reached", "HTTP status 503" };
+
+    (void) state;
+    for (size_t i = 0; i < sizeof(pages) / sizeof(pages[0]); i++) {
+        struct acme_error err;
+        const char *hint;
+        char json[512];
+        cJSON *problem;
+
+        snprintf(json, sizeof(json), "{\"type\":\"" URN "unauthorized\","
+            "\"detail\":\"Invalid response from http://a.test/x: <title>%s"
+            "\",\"status\":403}", pages[i]);
+        problem = cJSON_Parse(json);
+        assert_non_null(problem);
+        acme_problem_of_object(problem, &err);
+        cJSON_Delete(problem);
+        hint = acme_problem_hint(&err);
+        assert_int_equal(err.verdict, ACME_REFUSED);
+        assert_false(acme_problem_closes_account(&err));
+        if (hint == NULL || strstr(hint, "another server answered") == NULL) {
+            fail_msg("%s: hint \"%s\"", pages[i], hint != NULL ? hint : "none");
+        }
+    }
+}
+
 /* A hint is for the port by which the CA came. */
 static const struct {
     const char *problem, *words, *hint;
@@ -457,6 +488,7 @@ main(void)
         cmocka_unit_test(an_unreachable_ca_is_retried_with_a_hint),
         cmocka_unit_test(
             an_authorization_taken_back_is_no_deactivated_account),
+        cmocka_unit_test(what_a_validation_quotes_is_no_word_of_the_ca),
         cmocka_unit_test(what_fails_by_tls_alpn_01_is_about_port_443),
         cmocka_unit_test(retry_after_is_kept),
         cmocka_unit_test(subproblems_name_their_identifiers),
