@@ -518,9 +518,20 @@ acme_chain_tidy(struct acme_bytes chain_pem, struct acme_buffer *pem,
     return ok;
 }
 
+static void
+describe(X509 *cert, const struct acme_key *key, struct acme_pair_facts *facts)
+{
+    struct acme_error ignored;
+    struct acme_leaf leaf;
+
+    facts->key_type = acme_key_type_of_key(key);
+    facts->not_after = read_leaf(cert, &leaf, &ignored) ? leaf.not_after : 0;
+    acme_leaf_free(&leaf);
+}
+
 bool
-acme_pair_matches(struct acme_bytes chain_pem, struct acme_bytes key_pem,
-    struct acme_error *err)
+acme_pair_read(struct acme_bytes chain_pem, struct acme_bytes key_pem,
+    struct acme_pair_facts *facts, struct acme_error *err)
 {
     struct acme_key *key = acme_key_read(key_pem, err);
     STACK_OF(X509) *chain = NULL;
@@ -532,8 +543,20 @@ acme_pair_matches(struct acme_bytes chain_pem, struct acme_bytes key_pem,
     if (chain != NULL) {
         ok = check_key(sk_X509_value(chain, 0), key, err);
     }
+    if (ok) {
+        describe(sk_X509_value(chain, 0), key, facts);
+    }
     free_chain(chain);
     acme_key_free(key);
     ERR_clear_error();
     return ok;
+}
+
+bool
+acme_pair_matches(struct acme_bytes chain_pem, struct acme_bytes key_pem,
+    struct acme_error *err)
+{
+    struct acme_pair_facts ignored;
+
+    return acme_pair_read(chain_pem, key_pem, &ignored, err);
 }

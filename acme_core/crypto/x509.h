@@ -91,4 +91,14 @@ bool acme_chain_tidy(struct acme_bytes chain_pem, struct acme_buffer *pem,
 bool acme_pair_matches(struct acme_bytes chain_pem, struct acme_bytes key_pem,
     struct acme_error *err);
 
+/* What a server wants to know of a pair before it serves it. */
+struct acme_pair_facts {
+    enum acme_key_type key_type;
+    int64_t not_after;        /* unix seconds; 0: the leaf is unreadable */
+};
+
+/* The same; *facts is filled when it does. Parses either text only once. */
+bool acme_pair_read(struct acme_bytes chain_pem, struct acme_bytes key_pem,
+    struct acme_pair_facts *facts, struct acme_error *err);
+
 #endif

@@ -52,29 +52,18 @@ acme_serve_alpn01(const struct acme_page *page,
 enum worth { ABSENT, DAMAGED, WHOLE, WANTED };
 
 static enum worth
-worth_of(struct acme_bytes chain, struct acme_bytes key_pem,
+worth_of(const struct acme_pair_facts *facts,
     const struct acme_settings_cert *cert, int64_t now)
 {
-    struct acme_key *key;
-    struct acme_leaf leaf;
-    struct acme_error ignored;
-    enum worth worth = WHOLE;
-    bool rsa;
+    bool rsa = acme_key_is_rsa(facts->key_type);
 
-    if (!acme_leaf_read(chain, &leaf, &ignored)) {
-        return WHOLE;
-    }
-    key = acme_key_read(key_pem, &ignored);
-    rsa = key != NULL && acme_key_is_rsa(acme_key_type_of_key(key));
-    acme_key_free(key);
     for (size_t i = 0; i < acme_settings_key_count(cert); i++) {
         if (acme_key_is_rsa(cert->key_types[i]) == rsa
-            && leaf.not_after > now) {
-            worth = WANTED;
+            && facts->not_after > now) {
+            return WANTED;
         }
     }
-    acme_leaf_free(&leaf);
-    return worth;
+    return WHOLE;
 }
 
 static enum worth
@@ -85,13 +74,13 @@ judge_pair(int generation_fd, size_t index,
     struct acme_buffer chain = ACME_BUFFER(ACME_STORE_FILE_MAX);
     struct acme_buffer key = ACME_BUFFER(ACME_STORE_FILE_MAX);
     enum worth worth = DAMAGED;
+    struct acme_pair_facts facts;
 
     if (!acme_store_pair_read(generation_fd, index, &chain, &key, err)) {
         worth = err->sys == ENOENT ? ABSENT : DAMAGED;
-    } else if (acme_pair_matches(acme_buffer_bytes(&chain),
-            acme_buffer_bytes(&key), err)) {
-        worth = worth_of(acme_buffer_bytes(&chain), acme_buffer_bytes(&key),
-            cert, now);
+    } else if (acme_pair_read(acme_buffer_bytes(&chain),
+            acme_buffer_bytes(&key), &facts, err)) {
+        worth = worth_of(&facts, cert, now);
     }
     acme_buffer_wipe(&key);
     acme_buffer_free(&chain);

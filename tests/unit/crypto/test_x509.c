@@ -942,6 +942,8 @@ a_pair_is_a_chain_and_its_key_whatever_the_date(void **state)
     struct acme_buffer pem = ACME_BUFFER(CHAIN_MAX);
     struct acme_buffer key = ACME_BUFFER(8192), other = ACME_BUFFER(8192);
     struct acme_bytes none = acme_bytes_of("hello");
+    struct acme_pair_facts facts;
+    struct acme_leaf leaf;
     struct acme_error err;
 
     (void) state;
@@ -952,6 +954,12 @@ a_pair_is_a_chain_and_its_key_whatever_the_date(void **state)
     assert_true(acme_key_write(ca.root_key, &other, &err));
     assert_true(acme_pair_matches(acme_buffer_bytes(&pem),
         acme_buffer_bytes(&key), &err));
+    assert_true(acme_pair_read(acme_buffer_bytes(&pem),
+        acme_buffer_bytes(&key), &facts, &err));
+    assert_true(acme_leaf_read(acme_buffer_bytes(&pem), &leaf, &err));
+    assert_int_equal(facts.key_type, acme_key_type_of_key(ca.key));
+    assert_int_equal(facts.not_after, leaf.not_after);
+    acme_leaf_free(&leaf);
     assert_false(acme_pair_matches(acme_buffer_bytes(&pem),
         acme_buffer_bytes(&other), &err));
     assert_non_null(strstr(err.text, "another key"));
