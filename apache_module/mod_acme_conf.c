@@ -279,12 +279,11 @@ static int add_server(apr_pool_t *p, server_rec *s, server_rec *main_server,
 }
 
 static int add_servers(apr_pool_t *p, server_rec *s,
-                       const apr_array_header_t *servers)
+                       const apr_array_header_t *servers,
+                       apr_hash_t *sections)
 {
-    apr_hash_t *sections = apr_hash_make(p);
     int i;
 
-    collect_sections(p, sections, ap_conftree);
     for (i = 0; i < servers->nelts; i++) {
         server_rec *one = APR_ARRAY_IDX(servers, i, server_rec *);
 
@@ -350,13 +349,11 @@ static int answers(apr_pool_t *p, server_rec *main_server,
     return !found && mod_acme_has_tls(ap_conftree, 0, p) == tls;
 }
 
-static void set_listeners(apr_pool_t *p, server_rec *s)
+static void set_listeners(apr_pool_t *p, server_rec *s, apr_hash_t *sections)
 {
     struct acme_settings *settings = mod_acme_model.settings;
     warning_t warning = { p, s, settings->certs[0].where };
-    apr_hash_t *sections = apr_hash_make(p);
 
-    collect_sections(p, sections, ap_conftree);
     acme_settings_set_listeners(settings,
                                 answers(p, s, sections, settings->port_http,
                                         0),
@@ -403,6 +400,7 @@ int mod_acme_check_config(apr_pool_t *pconf, apr_pool_t *plog,
                           apr_pool_t *ptemp, server_rec *s)
 {
     apr_array_header_t *servers = find_servers(ptemp, s);
+    apr_hash_t *sections = apr_hash_make(ptemp);
     mod_acme_server_t *global = ap_get_module_config(s->module_config,
                                                      &acme_module);
     /* 0 is the first pass of a start or -t, 1 its second */
@@ -423,11 +421,12 @@ int mod_acme_check_config(apr_pool_t *pconf, apr_pool_t *plog,
     }
     apr_pool_cleanup_register(pconf, NULL, forget_model,
                               apr_pool_cleanup_null);
-    if (!add_servers(ptemp, s, servers)
+    collect_sections(ptemp, sections, ap_conftree);
+    if (!add_servers(ptemp, s, servers, sections)
         || !check_machine(pconf, s, restart)) {
         return HTTP_INTERNAL_SERVER_ERROR;
     }
-    set_listeners(ptemp, s);
+    set_listeners(ptemp, s, sections);
     mod_acme_model.read_ms = apr_time_as_msec(apr_time_now());
     if (!acme_store_assign(mod_acme_model.settings, &err)) {
         mod_acme_log(s, APLOG_ERR, err.text);
