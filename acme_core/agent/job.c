@@ -263,10 +263,8 @@ log_send(struct agent *agent, struct job *job, enum acme_kind kind)
 static void
 save(struct agent *agent, struct job *job, const char *url)
 {
-    const char *texts[3] = { url };
-
     job->sender.state = ASKING;
-    tell_texts(agent, ACME_MESSAGE_SAVE_ORDER, job->sender.id, texts);
+    tell_text(agent, ACME_MESSAGE_SAVE_ORDER, job->sender.id, url);
     tell_log(agent, job->sender.id, ACME_LOG_INFO, "the order is %s", url);
 }
 
@@ -405,8 +403,7 @@ begin_task(struct agent *agent, struct job *job, struct acme_error *err)
 static void
 finish_task(struct agent *agent, struct job *job)
 {
-    tell_texts(agent, ACME_MESSAGE_TASK_DONE, job->sender.id,
-        (const char *const [3]) { NULL });
+    tell_text(agent, ACME_MESSAGE_TASK_DONE, job->sender.id, NULL);
     finish(agent, job);
 }
 

@@ -117,13 +117,12 @@ ask(struct agent *agent, struct question *question)
 {
     struct ca *ca = question->ca;
     const char *base = acme_session_renewal_info_url(ca->session);
-    struct acme_message none = { .type = ACME_MESSAGE_NO_RENEWAL_INFO,
-        .id = question->sender.id, .fd = -1 };
     char url[ACME_URL_MAX + 1];
     struct acme_error why;
 
     if (base == NULL) {
-        tell(agent, &none);
+        tell_text(agent, ACME_MESSAGE_NO_RENEWAL_INFO, question->sender.id,
+            NULL);
         end(agent, question);
     } else if (!acme_renewal_url(base, acme_bytes_of(question->cert_id), url,
             sizeof(url), &why)

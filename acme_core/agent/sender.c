@@ -22,14 +22,12 @@ tell(struct agent *agent, const struct acme_message *message)
 }
 
 void
-tell_texts(struct agent *agent, enum acme_message_type type, uint32_t id,
-    const char *const texts[3])
+tell_text(struct agent *agent, enum acme_message_type type, uint32_t id,
+    const char *text)
 {
-    struct acme_message message = { .type = type, .id = id, .fd = -1 };
+    struct acme_message message = { .type = type, .id = id, .fd = -1,
+        .text = { acme_bytes_of(text) } };
 
-    for (unsigned i = 0; i < 3; i++) {
-        message.text[i] = acme_bytes_of(texts[i]);
-    }
     tell(agent, &message);
 }
 

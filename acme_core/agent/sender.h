@@ -13,9 +13,9 @@
 /* A message to the keeper. When it cannot be sent, the agent stops. */
 void tell(struct agent *agent, const struct acme_message *message);
 
-/* The same for those that are a type, an id and up to three texts. */
-void tell_texts(struct agent *agent, enum acme_message_type type, uint32_t id,
-    const char *const texts[3]);
+/* The same for those that are a type, an id and a text (NULL: none). */
+void tell_text(struct agent *agent, enum acme_message_type type, uint32_t id,
+    const char *text);
 
 /* A line for the operator, about a job or a session. */
 void tell_log(struct agent *agent, uint32_t id, enum acme_log_level level,
