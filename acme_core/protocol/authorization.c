@@ -136,15 +136,14 @@ out:
 }
 
 bool
-acme_authorization_is_processing(
-    const struct acme_authorization *authorization)
+acme_authorization_has(const struct acme_authorization *authorization,
+    enum acme_challenge_status status)
 {
     for (int type = 0; type < ACME_CHALLENGE_TYPES; type++) {
         const struct acme_challenge *challenge
             = &authorization->challenges[type];
 
-        if (challenge->offered
-            && challenge->status == ACME_CHALLENGE_PROCESSING) {
+        if (challenge->offered && challenge->status == status) {
             return true;
         }
     }

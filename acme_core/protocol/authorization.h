@@ -65,8 +65,8 @@ bool acme_authorization_provable(
     size_t name_count, const char **name_out,
     enum acme_challenge_type *type_out, struct acme_error *err);
 
-/* Is one of its challenges being validated? */
-bool acme_authorization_is_processing(
-    const struct acme_authorization *authorization);
+/* Has one of its challenges, of a type that we know, this status? */
+bool acme_authorization_has(const struct acme_authorization *authorization,
+    enum acme_challenge_status status);
 
 #endif

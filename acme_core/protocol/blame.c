@@ -8,27 +8,12 @@
 #include <stdio.h>
 #include <string.h>
 
-static bool
-has_failed_challenge(const struct acme_authorization *authorization)
-{
-    for (int type = 0; type < ACME_CHALLENGE_TYPES; type++) {
-        const struct acme_challenge *challenge
-            = &authorization->challenges[type];
-
-        if (challenge->offered
-            && challenge->status == ACME_CHALLENGE_INVALID) {
-            return true;
-        }
-    }
-    return false;
-}
-
 bool
 acme_blame_deserved(const struct acme_authorization *authorization)
 {
     switch (authorization->status) {
     case ACME_AUTHORIZATION_PENDING:
-        return has_failed_challenge(authorization);
+        return acme_authorization_has(authorization, ACME_CHALLENGE_INVALID);
     case ACME_AUTHORIZATION_VALID:
         return false;
     case ACME_AUTHORIZATION_INVALID:

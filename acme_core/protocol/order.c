@@ -768,7 +768,8 @@ review_authorization(struct acme_order *order,
     }
     order->object.authorizations[order->at].pending
         = order->authorization.status == ACME_AUTHORIZATION_PENDING;
-    order->busy |= acme_authorization_is_processing(&order->authorization);
+    order->busy |= acme_authorization_has(&order->authorization,
+        ACME_CHALLENGE_PROCESSING);
     if (acme_blame_deserved(&order->authorization)) {
         acme_blame_add(&order->blame, &order->authorization);
     } else if (order->authorization.status == ACME_AUTHORIZATION_VALID) {
