@@ -59,11 +59,11 @@ fail_in_words(const cJSON *root, const struct acme_reply *reply,
     int64_t code = acme_json_number(error, "code", 0);
 
     if (type == NULL) {
-        if (reply->status < 200 || reply->status > 299) {
-            acme_problem_of_reply(reply, err);
-        } else {
+        if (acme_reply_is_success(reply)) {
             acme_fail(err, ACME_PEER_BROKE, "an answer that cannot be "
                 "understood");
+        } else {
+            acme_problem_of_reply(reply, err);
         }
         return acme_while(err, "asking the CA for an account binding");
     }
@@ -91,8 +91,7 @@ acme_binding_read(const struct acme_reply *reply,
     }
     kid = acme_json_text(root, "eab_kid", ACME_BINDING_TEXT_MAX);
     key = acme_json_text(root, "eab_hmac_key", ACME_BINDING_TEXT_MAX);
-    if (reply->status < 200 || reply->status > 299
-        || !acme_json_flag(root, "success")) {
+    if (!acme_reply_is_success(reply) || !acme_json_flag(root, "success")) {
         fail_in_words(root, reply, err);
     } else if (kid == NULL || key == NULL || !acme_binding_is_good(kid, key)) {
         acme_fail(err, ACME_PEER_BROKE, "the account binding that the CA "

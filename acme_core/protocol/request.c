@@ -31,3 +31,9 @@ acme_kind_name(enum acme_kind kind)
     }
     return "?";
 }
+
+bool
+acme_reply_is_success(const struct acme_reply *reply)
+{
+    return reply->status >= 200 && reply->status <= 299;
+}

@@ -6,6 +6,7 @@
 #ifndef ACME_PROTOCOL_REQUEST_H
 #define ACME_PROTOCOL_REQUEST_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/buffer.h"
@@ -39,5 +40,8 @@ struct acme_reply {
     const char *url;              /* where it came from, after redirects */
     const char *failure;          /* transport error in words, or "" */
 };
+
+/* Is its status one of 200 to 299? */
+bool acme_reply_is_success(const struct acme_reply *reply);
 
 #endif

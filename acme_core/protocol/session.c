@@ -479,12 +479,6 @@ read_update(struct acme_session *session, const struct acme_reply *reply,
     return true;
 }
 
-static bool
-is_success(const struct acme_reply *reply)
-{
-    return reply->status >= 200 && reply->status <= 299;
-}
-
 bool
 acme_session_reply(struct acme_session *session, int64_t now_ms,
     const struct acme_reply *reply, struct acme_error *err)
@@ -492,7 +486,7 @@ acme_session_reply(struct acme_session *session, int64_t now_ms,
     const char *url;
     enum acme_session_need need = acme_session_next(session, &url);
 
-    if (!is_success(reply) && need != ACME_SESSION_GET_BINDING) {
+    if (!acme_reply_is_success(reply) && need != ACME_SESSION_GET_BINDING) {
         return acme_problem_of_reply(reply, err);
     }
     switch (need) {
@@ -798,7 +792,7 @@ acme_session_read(struct acme_session *session, int64_t now_ms,
     if (reply->headers.nonce[0] != '\0') {
         keep_nonce(session, now_ms, reply->headers.nonce);
     }
-    if (is_success(reply)) {
+    if (acme_reply_is_success(reply)) {
         return ACME_READ_OK;
     }
     acme_problem_of_reply(reply, err);
