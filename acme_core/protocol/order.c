@@ -221,6 +221,7 @@ acme_order_new(struct acme_session *session,
     order->wish = request->wish;
     order->stage = APPLY;
     order->review_at = FIRST_REVIEW;
+    order->patience_ms = ACME_PACE_PATIENCE_MS;
     order->new_order_url = strdup(acme_session_new_order_url(session));
     if (order->new_order_url == NULL
         || !acme_chain_init(&order->chain, request->chain)
@@ -710,8 +711,7 @@ is_in_good_hands(const struct acme_order *order)
 static bool
 fail_impatient(const struct acme_order *order, struct acme_error *err)
 {
-    int minutes = order->patience_ms > 0 ? (int) order->patience_ms / 60000
-                                         : ACME_PACE_PATIENCE_MS / 60000;
+    int minutes = (int) (order->patience_ms / 60000);
 
     acme_fail(err, ACME_RETRY, "the order is still %s after %d minute%s",
         acme_order_status_name(order->object.status), minutes,
