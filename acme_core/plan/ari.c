@@ -10,6 +10,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "plan/jitter.h"
+
 enum {
     MINUTE_S = 60,
     HOUR_S = 3600,
@@ -98,9 +100,9 @@ void
 acme_ari_failed(struct acme_ari *ari, int64_t retry_at, uint32_t random,
     int64_t now)
 {
-    int64_t pause = step(failure_pauses, LAST(failure_pauses), ari->failures);
+    int64_t pause = acme_jitter(step(failure_pauses, LAST(failure_pauses),
+        ari->failures), random);
 
-    pause = pause * 9 / 10 + pause * (int64_t) (random % 1000) / 5000;
     if (retry_at > 0 && clamp(retry_at, now) > pause) {
         pause = clamp(retry_at, now);
     }

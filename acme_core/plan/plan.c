@@ -9,6 +9,7 @@
 
 #include "format/json.h"
 #include "format/time_text.h"
+#include "plan/jitter.h"
 
 enum {
     MINUTE_S = 60,
@@ -177,13 +178,6 @@ acme_plan_renew_again_at(int64_t not_before, int64_t not_after,
     return at > obtained_at + MINUTE_S ? at : obtained_at + MINUTE_S;
 }
 
-/* +-10 %, from 32 random bits. */
-static int64_t
-jitter(int64_t pause, uint32_t random)
-{
-    return pause * 9 / 10 + pause * (int64_t) (random % 1000) / 5000;
-}
-
 void
 acme_plan_failed(struct acme_plan *plan, const struct acme_error *err,
     int64_t not_after, uint32_t random, int64_t now)
@@ -193,7 +187,7 @@ acme_plan_failed(struct acme_plan *plan, const struct acme_error *err,
     size_t step = misconfigured || plan->failures > last ? last
                                                          : plan->failures;
     int64_t least = misconfigured ? HOUR_S : MINUTE_S;
-    int64_t pause = jitter(pauses[step], random);
+    int64_t pause = acme_jitter(pauses[step], random);
 
     if (not_after > now && pause > (not_after - now) / 10) {
         pause = (not_after - now) / 10;
