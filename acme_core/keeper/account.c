@@ -267,6 +267,17 @@ account_load(struct account *account, struct acme_store *store,
     return true;
 }
 
+bool
+account_has_order(const struct account *account, const struct keeper *keeper)
+{
+    for (size_t i = 0; i < keeper->active_count; i++) {
+        if (keeper->active[i]->account == account) {
+            return true;
+        }
+    }
+    return false;
+}
+
 void
 account_look_again(struct account *account, struct acme_store *store)
 {

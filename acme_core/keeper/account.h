@@ -17,6 +17,10 @@ void account_free(struct account *account);
 bool account_load(struct account *account, struct acme_store *store,
     struct acme_error *err);
 
+/* Is one of its jobs among the active ones? */
+bool account_has_order(const struct account *account,
+    const struct keeper *keeper);
+
 /*
  * An operator's reload: an account whose key was moved away is forgotten, and
  * the next account_load begins a new one. Not while it has work under way.

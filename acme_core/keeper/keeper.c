@@ -267,17 +267,6 @@ prepare(struct keeper *keeper, struct acme_error *err)
     return true;
 }
 
-static bool
-has_work_at(const struct keeper *keeper, const struct account *account)
-{
-    for (size_t i = 0; i < keeper->active_count; i++) {
-        if (keeper->active[i]->account == account) {
-            return true;
-        }
-    }
-    return keeper->task.kind != 0 && keeper->task.account == account;
-}
-
 /*
  * What failed may be tried early after a reload; after a start, which may be
  * an accident, only what an operator may have mended meanwhile.
@@ -286,8 +275,11 @@ static void
 encourage_all(struct keeper *keeper, bool only_misconfigured)
 {
     for (size_t i = 0; i < keeper->settings->ca_count; i++) {
-        if (!has_work_at(keeper, &keeper->accounts[i])) {
-            account_look_again(&keeper->accounts[i], keeper->store);
+        struct account *account = &keeper->accounts[i];
+
+        if (!account_has_order(account, keeper)
+            && keeper->task.account != account) {
+            account_look_again(account, keeper->store);
         }
     }
     for (size_t i = 0; i < keeper->job_count; i++) {

@@ -145,7 +145,7 @@ struct task {
     enum acme_kind kind;        /* KEY_CHANGE, REVOKE; 0 = there is none */
     uint32_t id;
     bool handed_over;           /* the agent works on it */
-    struct account *account;
+    struct account *account;    /* whose it is; NULL without a task */
     struct job *job;            /* REVOKE: whose certificate it is */
     struct acme_buffer certificate;  /* in DER */
     char serial[64];

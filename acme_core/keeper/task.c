@@ -79,13 +79,9 @@ static bool
 is_idle(const struct keeper *keeper, const struct account *account,
     struct acme_error *err)
 {
-    for (size_t i = 0; i < keeper->active_count; i++) {
-        if (keeper->active[i]->account == account) {
-            return acme_fail(err, ACME_RETRY, "an order is under way at %s: "
-                "ask again when it is done", account->ca->name);
-        }
-    }
-    return true;
+    return !account_has_order(account, keeper)
+        || acme_fail(err, ACME_RETRY, "an order is under way at %s: ask again "
+            "when it is done", account->ca->name);
 }
 
 /* One is never registered for a task. */
