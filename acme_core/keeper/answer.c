@@ -69,6 +69,15 @@ send_refused(struct keeper *keeper, const struct acme_message *message,
 
 /* ---- signing */
 
+/* Where the CA has such requests sent; NULL: nowhere yet. */
+static bool
+is_meant(const char *url, const char *meant, const char *whose,
+    struct acme_error *err)
+{
+    return (meant != NULL && strcmp(url, meant) == 0)
+        || acme_fail(err, ACME_PEER_BROKE, "not the %s URL", whose);
+}
+
 static bool
 signs_new_account(struct keeper *keeper, struct subject *subject,
     const char *url, struct acme_buffer *payload, struct acme_error *err)
@@ -77,9 +86,8 @@ signs_new_account(struct keeper *keeper, struct subject *subject,
     struct acme_buffer binding = ACME_BUFFER(ACME_MESSAGE_MAX);
     bool ok;
 
-    if (subject->account->new_account_url == NULL
-        || strcmp(url, subject->account->new_account_url) != 0) {
-        return acme_fail(err, ACME_PEER_BROKE, "not the newAccount URL");
+    if (!is_meant(url, subject->account->new_account_url, "newAccount", err)) {
+        return false;
     }
     ok = account_bind(subject->account, &binding, err)
         && acme_payload_new_account(
@@ -120,11 +128,8 @@ signs_find_account(struct keeper *keeper, struct subject *subject,
     const char *url, struct acme_buffer *payload, struct acme_error *err)
 {
     (void) keeper;
-    if (subject->account->new_account_url == NULL
-        || strcmp(url, subject->account->new_account_url) != 0) {
-        return acme_fail(err, ACME_PEER_BROKE, "not the newAccount URL");
-    }
-    return acme_payload_find_account(payload, err);
+    return is_meant(url, subject->account->new_account_url, "newAccount", err)
+        && acme_payload_find_account(payload, err);
 }
 
 static bool
@@ -133,11 +138,9 @@ signs_update_account(struct keeper *keeper, struct subject *subject,
 {
     const struct acme_settings *settings = keeper->settings;
 
-    if (strcmp(url, subject->account->url) != 0) {
-        return acme_fail(err, ACME_PEER_BROKE, "not the account's URL");
-    }
-    return acme_payload_contacts((const char *const *) settings->contacts,
-        settings->contact_count, payload, err);
+    return is_meant(url, subject->account->url, "account's", err)
+        && acme_payload_contacts((const char *const *) settings->contacts,
+            settings->contact_count, payload, err);
 }
 
 static bool
@@ -164,9 +167,8 @@ signs_new_order(struct keeper *keeper, struct subject *subject,
     struct acme_order_options options = { 0 };
     char replaces[ACME_ARI_ID_SIZE];
 
-    if (subject->account->new_order_url == NULL
-        || strcmp(url, subject->account->new_order_url) != 0) {
-        return acme_fail(err, ACME_PEER_BROKE, "not the newOrder URL");
+    if (!is_meant(url, subject->account->new_order_url, "newOrder", err)) {
+        return false;
     }
     options.replaces = renewal_replaces(subject->job, keeper, replaces);
     return choose_profile(subject->job, &options.profile, err)
