@@ -277,17 +277,6 @@ service_revocable(const struct job *job, const struct keeper *keeper,
     return ok;
 }
 
-int64_t
-service_renew_at(const struct job *job, const struct keeper *keeper)
-{
-    /* a time to come (the clock was set back) says nothing */
-    int64_t at = acme_plan_renew_again_at(job->not_before, job->not_after,
-        job->obtained_at <= keeper->now ? job->obtained_at : 0);
-
-    return acme_ari_renew_at(&job->plan.ari, job->not_before, job->not_after,
-        at);
-}
-
 /* Wildcards are names like others here: a CA compares identifiers. */
 static bool
 shares_name(const struct job *job, const struct acme_leaf *leaf)
@@ -329,13 +318,25 @@ service_predecessor(const struct job *job, const struct keeper *keeper,
     return found;
 }
 
+/* One half by itself. */
+static int64_t
+renew_at(const struct job *job, const struct keeper *keeper)
+{
+    /* a time to come (the clock was set back) says nothing */
+    int64_t at = acme_plan_renew_again_at(job->not_before, job->not_after,
+        job->obtained_at <= keeper->now ? job->obtained_at : 0);
+
+    return acme_ari_renew_at(&job->plan.ari, job->not_before, job->not_after,
+        at);
+}
+
 int64_t
 service_due_at(const struct job *job, const struct keeper *keeper)
 {
-    int64_t at = service_renew_at(job, keeper);
+    int64_t at = renew_at(job, keeper);
 
     if (job->other != NULL && job->other->fits) {
-        int64_t other_at = service_renew_at(job->other, keeper);
+        int64_t other_at = renew_at(job->other, keeper);
 
         if (other_at > job->obtained_at && other_at < at) {
             at = other_at;

@@ -35,12 +35,10 @@ bool service_is_current(struct job *job, struct keeper *keeper);
 bool service_revocable(const struct job *job, const struct keeper *keeper,
     struct acme_buffer *der, char serial[64], struct acme_error *err);
 
-/* When the certificate that was last read or installed is to be renewed. */
-int64_t service_renew_at(const struct job *job, const struct keeper *keeper);
-
 /*
- * The same, with one decision for both halves: when one is to be renewed, the
- * other one is too, unless it has been obtained since.
+ * When the certificate that was last read or installed is to be renewed, with
+ * one decision for both halves: when one is to be renewed, the other one is
+ * too, unless it has been obtained since.
  */
 int64_t service_due_at(const struct job *job, const struct keeper *keeper);
 
