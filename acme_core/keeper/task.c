@@ -137,10 +137,12 @@ prepare_revocation(struct keeper *keeper, struct task *task,
 {
     char shown[300];
 
-    if (count < 2 || (count == 3
-            && !read_reason(words[2], &task->reason, err))) {
-        return count < 2 ? acme_fail(err, ACME_MISCONFIG,
-            "the form is: revoke FOLDER [REASON]") : false;
+    if (count < 2) {
+        return acme_fail(err, ACME_MISCONFIG,
+            "the form is: revoke FOLDER [REASON]");
+    }
+    if (count == 3 && !read_reason(words[2], &task->reason, err)) {
+        return false;
     }
     acme_fail(err, ACME_MISCONFIG, "no server has a certificate \"%s\"",
         acme_log_escape(shown, sizeof(shown), acme_bytes_of(words[1])));
