@@ -63,6 +63,17 @@ read_plan(struct job *job, struct keeper *keeper)
     acme_buffer_free(&json);
 }
 
+uint64_t
+attempt_random(const struct keeper *keeper)
+{
+    uint64_t bits = 0;
+
+    if (getrandom(&bits, sizeof(bits), GRND_NONBLOCK) < 0) {
+        bits = (uint64_t) keeper->now;
+    }
+    return bits;
+}
+
 void
 attempt_save_plan(struct job *job, struct keeper *keeper)
 {
@@ -676,13 +687,9 @@ void
 attempt_failed(struct job *job, struct keeper *keeper,
     const struct acme_error *err, const char *step)
 {
-    uint32_t random = 0;
-
-    if (getrandom(&random, sizeof(random), GRND_NONBLOCK) < 0) {
-        random = (uint32_t) keeper->now;
-    }
     /* the pause first: a crash may cost the order, never the pause */
-    acme_plan_failed(&job->plan, err, job->not_after, random, keeper->now);
+    acme_plan_failed(&job->plan, err, job->not_after,
+        (uint32_t) attempt_random(keeper), keeper->now);
     attempt_save_plan(job, keeper);
     pending_withdraw(job, keeper);
     if (is_over(job, err)) {

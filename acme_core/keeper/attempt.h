@@ -22,6 +22,9 @@ void attempt_free(struct job *job);
  */
 void attempt_reschedule(struct job *job, struct keeper *keeper);
 
+/* 64 random bits for a plan; soon after booting there may be only the time. */
+uint64_t attempt_random(const struct keeper *keeper);
+
 /* Write plan/<folder>.json. Failures are logged. */
 void attempt_save_plan(struct job *job, struct keeper *keeper);
 

@@ -9,7 +9,6 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <sys/random.h>
 
 #include "crypto/x509.h"
 #include "format/time_text.h"
@@ -100,17 +99,6 @@ send_question(struct job *job, struct keeper *keeper, struct acme_error *err)
     return true;
 }
 
-static uint64_t
-random_bits(const struct keeper *keeper)
-{
-    uint64_t bits = 0;
-
-    if (getrandom(&bits, sizeof(bits), GRND_NONBLOCK) < 0) {
-        bits = (uint64_t) keeper->now;
-    }
-    return bits;
-}
-
 /* The operator hears of it when it lasts; the renewal does without. */
 static void
 failed(struct job *job, struct keeper *keeper, int64_t retry_at,
@@ -119,7 +107,7 @@ failed(struct job *job, struct keeper *keeper, int64_t retry_at,
     struct acme_ari *ari = &job->plan.ari;
     char next[ACME_TIME_TEXT_SIZE];
 
-    acme_ari_failed(ari, retry_at, (uint32_t) random_bits(keeper),
+    acme_ari_failed(ari, retry_at, (uint32_t) attempt_random(keeper),
         keeper->now);
     attempt_save_plan(job, keeper);
     acme_log(&job->log, ari->failures == FAILURES_TOLD ? ACME_LOG_WARN
@@ -240,7 +228,7 @@ take_window(struct job *job, struct keeper *keeper,
     window.end = renewal.end;
     strcpy(window.explanation, renewal.explanation);
     news = acme_ari_take(&job->plan.ari, &window, message->at,
-        random_bits(keeper), keeper->now);
+        attempt_random(keeper), keeper->now);
     attempt_save_plan(job, keeper);
     log_window(job, keeper, news);
     reschedule(job, keeper);
