@@ -69,6 +69,7 @@ binary=$out/usr/bin/pebble
 [ -x "$binary" ] || fail "there is no $binary in the package"
 # A binary of a later Debian may want a later C library.
 if ldd "$binary" 2>&1 | grep -E 'not found' >&2; then
+    rm -rf "$out"
     fail 'it does not run on this version of Debian'
 fi
 echo "$binary"

@@ -82,22 +82,79 @@ behind(struct acme_bytes text, size_t len)
     return (struct acme_bytes) { text.at + len, text.len - len };
 }
 
-/* ;rel="alternate" among the parameters, which are passed over. */
+static struct acme_bytes
+take(struct acme_bytes *rest, size_t len)
+{
+    struct acme_bytes taken = { rest->at, len < rest->len ? len : rest->len };
+
+    *rest = behind(*rest, len);
+    return taken;
+}
+
+/* A token, or what is in quotes; a backslash there is left where it is. */
+static struct acme_bytes
+take_value(struct acme_bytes *rest)
+{
+    struct acme_bytes value;
+    size_t len = 0;
+    bool closed;
+
+    if (rest->len == 0 || *rest->at != '"') {
+        return trim(take(rest, span_until(*rest, ";,")));
+    }
+    *rest = behind(*rest, 1);
+    while (len < rest->len && rest->at[len] != '"') {
+        len += rest->at[len] == '\\' ? 2 : 1;
+    }
+    value = take(rest, len);
+    closed = rest->len > 0;
+    *rest = behind(*rest, 1);
+    /* quotes that do not end, or have something behind them, hold nothing */
+    if (!closed || trim(take(rest, span_until(*rest, ";,"))).len > 0) {
+        value.len = 0;
+    }
+    return value;
+}
+
+static bool
+is_word(struct acme_bytes text, const char *word)
+{
+    return text.len == strlen(word)
+        && strncasecmp((const char *) text.at, word, text.len) == 0;
+}
+
+/* Relations are words of any case, with blanks between them (RFC 8288 3.3). */
+static bool
+has_alternate(struct acme_bytes relations)
+{
+    while (relations.len > 0) {
+        if (is_word(take(&relations, span_until(relations, " ")),
+                "alternate")) {
+            return true;
+        }
+        relations = behind(relations, 1);
+    }
+    return false;
+}
+
+/* rel=alternate among the parameters, which are passed over. */
 static bool
 skip_parameters(struct acme_bytes *rest)
 {
     bool alternate = false;
 
     while (rest->len > 0 && *rest->at == ';') {
-        struct acme_bytes parameter = behind(*rest, 1);
+        struct acme_bytes name;
 
-        parameter.len = span_until(parameter, ";,");
-        *rest = behind(*rest, 1 + parameter.len);
-        parameter = trim(parameter);
-        alternate |= (parameter.len == 13
-                && memcmp(parameter.at, "rel=alternate", 13) == 0)
-            || (parameter.len == 15
-                && memcmp(parameter.at, "rel=\"alternate\"", 15) == 0);
+        *rest = behind(*rest, 1);
+        name = trim(take(rest, span_until(*rest, "=;,")));
+        if (rest->len > 0 && *rest->at == '=') {
+            struct acme_bytes value;
+
+            *rest = trim(behind(*rest, 1));
+            value = take_value(rest);
+            alternate |= is_word(name, "rel") && has_alternate(value);
+        }
     }
     return alternate;
 }

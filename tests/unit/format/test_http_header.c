@@ -239,6 +239,16 @@ static const struct {
 } links[] = {
     { "<https://ca.test/1>;rel=\"alternate\"", { "https://ca.test/1" } },
     { "<https://ca.test/1>; rel=alternate", { "https://ca.test/1" } },
+    { "<https://ca.test/1>;Rel=\"Alternate\"", { "https://ca.test/1" } },
+    { "<https://ca.test/1> ; rel = \"alternate\" ", { "https://ca.test/1" } },
+    { "<https://ca.test/1>;title=\"x, y;\\\"\"; rel=\"alternate\"",
+        { "https://ca.test/1" } },
+    { "<https://ca.test/1>;rel=\"next alternate\"", { "https://ca.test/1" } },
+    { "<https://ca.test/1>;rel=\"alternates\"", { NULL } },
+    { "<https://ca.test/1>;title=\"rel=alternate\"", { NULL } },
+    { "<https://ca.test/1>;title=\"a\\", { NULL } },
+    { "<https://ca.test/1>;rel", { NULL } },
+    { "<https://ca.test/1>;rel=", { NULL } },
     { "<https://ca.test/dir>;rel=\"index\"", { NULL } },
     { "<https://ca.test/i>;rel=\"up\", <https://ca.test/1>;title=\"a\" ;"
         "rel=\"alternate\",<https://ca.test/2>;rel=\"alternate\"",
