@@ -764,6 +764,21 @@ acme_session_take_nonce(struct acme_session *session, int64_t now_ms,
 
 /* ---- every reply */
 
+/* Is it refused what the directory, as we know it, allows? */
+static bool
+is_of_directory(const char *problem)
+{
+    static const char *const problems[] = { "malformed", "invalidProfile",
+        "externalAccountRequired" };
+
+    for (size_t i = 0; i < sizeof(problems) / sizeof(*problems); i++) {
+        if (strcmp(problems[i], problem) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /*
  * A URL of the directory that is gone, or does not understand what it is for,
  * means that the CA has moved.
@@ -774,8 +789,8 @@ notice_gone_url(struct acme_session *session, const struct acme_reply *reply,
 {
     const struct directory *directory = &session->directory;
 
-    if (reply->url == NULL || (reply->status != 404
-            && strcmp(why->problem, "malformed") != 0)) {
+    if (reply->url == NULL
+        || (reply->status != 404 && !is_of_directory(why->problem))) {
         return;
     }
     for (size_t i = 1; i < directory->known_count; i++) {

@@ -145,8 +145,9 @@ bool acme_session_take_nonce(struct acme_session *session, int64_t now_ms,
  *   ACME_READ_REPEAT  badNonce: sign and send the same request again with
  *                     the nonce just kept (callers stop after 20)
  *   ACME_READ_FAILED  err is filled
- * A 404 or the problem "malformed" from one of the directory's own URLs makes
- * the session read the directory again: acme_session_next() then is
+ * A 404 from one of the directory's own URLs, or a problem that speaks of what
+ * it offers (malformed, invalidProfile, externalAccountRequired), makes the
+ * session read the directory again: acme_session_next() then is
  * GET_DIRECTORY, later SAY_DIRECTORY. Strings borrowed from the session end
  * with that reply.
  */

@@ -304,14 +304,12 @@ a_directory_url_that_is_gone_makes_it_read_again(void **state)
 
 /* A host that serves something else by now answers with a problem. */
 static void
-a_directory_url_that_is_malformed_makes_it_read_again(void **state)
+expect_reading_after(const char *json)
 {
     struct acme_session *session = with_directory(CA "/acct/1");
-    struct acme_reply reply = make_reply(400,
-        "{\"type\":\"urn:ietf:params:acme:error:malformed\"}");
+    struct acme_reply reply = make_reply(400, json);
     struct acme_error err;
 
-    (void) state;
     acme_session_done(session);
     reply.url = CA "/order/of/mine";
     assert_int_equal(acme_session_read(session, NOW, &reply, &err),
@@ -322,6 +320,18 @@ a_directory_url_that_is_malformed_makes_it_read_again(void **state)
         ACME_READ_FAILED);
     expect(session, ACME_SESSION_GET_DIRECTORY, CA "/dir");
     acme_session_free(session);
+}
+
+static void
+a_refusal_of_what_the_directory_offers_makes_it_read_again(void **state)
+{
+    (void) state;
+    expect_reading_after(
+        "{\"type\":\"urn:ietf:params:acme:error:malformed\"}");
+    expect_reading_after(
+        "{\"type\":\"urn:ietf:params:acme:error:invalidProfile\"}");
+    expect_reading_after("{\"type\":"
+        "\"urn:ietf:params:acme:error:externalAccountRequired\"}");
 }
 
 static void
@@ -922,7 +932,7 @@ main(void)
         cmocka_unit_test(what_is_no_directory_has_a_hint),
         cmocka_unit_test(a_directory_url_that_is_gone_makes_it_read_again),
         cmocka_unit_test(
-            a_directory_url_that_is_malformed_makes_it_read_again),
+            a_refusal_of_what_the_directory_offers_makes_it_read_again),
         cmocka_unit_test(a_directory_is_read_again_after_a_day),
         cmocka_unit_test(the_directory_tells_what_the_ca_can_do),
         cmocka_unit_test(a_directory_may_offer_nothing_beyond_the_needed),
