@@ -6,6 +6,8 @@
 
 #include <string.h>
 
+#include "format/time_text.h"
+
 enum { TEXT_MAX = 1024 * 1024, DEPTH_MAX = 32 };
 
 /* cJSON's own limit of depth is 1000; this one costs one pass. */
@@ -127,6 +129,24 @@ acme_json_number(const cJSON *object, const char *name, int64_t otherwise)
         return otherwise;
     }
     return (int64_t) value;
+}
+
+int64_t
+acme_json_time(const cJSON *object, const char *name)
+{
+    const char *text = acme_json_text(object, name, ACME_TIME_TEXT_SIZE);
+    int64_t at;
+
+    return text != NULL && acme_time_read(acme_bytes_of(text), &at) ? at : 0;
+}
+
+bool
+acme_json_add_time(cJSON *object, const char *name, int64_t at)
+{
+    char text[ACME_TIME_TEXT_SIZE];
+
+    return cJSON_AddStringToObject(object, name, acme_time_write(text, at))
+        != NULL;
 }
 
 bool

@@ -33,6 +33,12 @@ const char *acme_json_text_of(const cJSON *item, size_t max);
 int64_t acme_json_number(const cJSON *object, const char *name,
     int64_t otherwise);
 
+/* The member as an RFC 3339 time, in unix seconds; 0 when it is none. */
+int64_t acme_json_time(const cJSON *object, const char *name);
+
+/* Add such a member. False when memory ends. */
+bool acme_json_add_time(cJSON *object, const char *name, int64_t at);
+
 /* The member as a boolean; false when absent or of another type. */
 bool acme_json_flag(const cJSON *object, const char *name);
 

@@ -12,7 +12,6 @@
 #include <unistd.h>
 
 #include "format/json.h"
-#include "format/time_text.h"
 
 /* ---- what is in service */
 
@@ -90,17 +89,14 @@ bool
 service_meta(const struct job *job, const struct acme_leaf *leaf, int64_t now,
     struct acme_buffer *json)
 {
-    char at[ACME_TIME_TEXT_SIZE], end[ACME_TIME_TEXT_SIZE];
     cJSON *root = cJSON_CreateObject();
     bool ok;
 
     ok = cJSON_AddStringToObject(root, "ca", job->account->ca->url) != NULL
         && (job->account->url == NULL || cJSON_AddStringToObject(root,
             "account", job->account->url) != NULL)
-        && cJSON_AddStringToObject(root, "obtained",
-            acme_time_write(at, now)) != NULL
-        && cJSON_AddStringToObject(root, "not_after",
-            acme_time_write(end, leaf->not_after)) != NULL
+        && acme_json_add_time(root, "obtained", now)
+        && acme_json_add_time(root, "not_after", leaf->not_after)
         && cJSON_AddStringToObject(root, "serial", leaf->serial) != NULL
         && (job->cert->profile == NULL || cJSON_AddStringToObject(root,
             "profile", job->cert->profile) != NULL)
@@ -140,14 +136,9 @@ is_as_ordered(struct job *job, struct acme_bytes meta_json,
     const char *wanted = job->cert->profile;
     cJSON *root = acme_json_parse(meta_json, &ignored);
     const char *profile = acme_json_text(root, "profile", ACME_PROFILE_MAX);
-    const char *obtained = acme_json_text(root, "obtained",
-        ACME_TIME_TEXT_SIZE);
     bool ok = true;
 
-    if (obtained == NULL
-        || !acme_time_read(acme_bytes_of(obtained), &job->obtained_at)) {
-        job->obtained_at = 0;
-    }
+    job->obtained_at = acme_json_time(root, "obtained");
     job->proven_by = acme_challenge_type_of(
         acme_json_text(root, "proven_by", 32));
     if (!says_nothing_else(root, "ca", ca->url)) {

@@ -8,7 +8,6 @@
 #include <string.h>
 
 #include "format/json.h"
-#include "format/time_text.h"
 #include "plan/jitter.h"
 
 enum {
@@ -29,10 +28,7 @@ static const int64_t pauses[] = { MINUTE_S, 10 * MINUTE_S, 100 * MINUTE_S,
 static bool
 add_time(cJSON *root, const char *name, int64_t at)
 {
-    char text[ACME_TIME_TEXT_SIZE];
-
-    return at == 0 || cJSON_AddStringToObject(root, name,
-        acme_time_write(text, at)) != NULL;
+    return at == 0 || acme_json_add_time(root, name, at);
 }
 
 static bool
@@ -81,15 +77,6 @@ acme_plan_write(const struct acme_plan *plan, struct acme_buffer *json)
     return ok;
 }
 
-static int64_t
-read_time(const cJSON *root, const char *name)
-{
-    const char *text = acme_json_text(root, name, ACME_TIME_TEXT_SIZE);
-    int64_t at;
-
-    return text != NULL && acme_time_read(acme_bytes_of(text), &at) ? at : 0;
-}
-
 static void
 read_text(const cJSON *root, const char *name, char *out, size_t size)
 {
@@ -112,12 +99,12 @@ read_ari(const cJSON *root, struct acme_ari *ari)
     read_text(object, "cert_id", ari->cert_id, sizeof(ari->cert_id));
     read_text(object, "explanation", window->explanation,
         sizeof(window->explanation));
-    ari->since = read_time(object, "since");
-    window->start = read_time(object, "start");
-    window->end = read_time(object, "end");
-    ari->known_at = read_time(object, "known_at");
-    ari->chosen = read_time(object, "chosen");
-    ari->poll_at = read_time(object, "poll_at");
+    ari->since = acme_json_time(object, "since");
+    window->start = acme_json_time(object, "start");
+    window->end = acme_json_time(object, "end");
+    ari->known_at = acme_json_time(object, "known_at");
+    ari->chosen = acme_json_time(object, "chosen");
+    ari->poll_at = acme_json_time(object, "poll_at");
     ari->failures = failures <= FAILURES_MAX ? (unsigned) failures : 0;
     ari->hasty = hasty <= FAILURES_MAX ? (unsigned) hasty : 0;
     if (ari->cert_id[0] == '\0' || (acme_ari_has_window(ari)
@@ -138,10 +125,10 @@ acme_plan_read(struct acme_bytes json, struct acme_plan *plan)
     memset(plan, 0, sizeof(*plan));
     if (ok) {
         plan->failures = (unsigned) failures;
-        plan->next_attempt = read_time(root, "next_attempt");
-        plan->failed_at = read_time(root, "failed_at");
-        plan->retry_at = read_time(root, "retry_at");
-        plan->encouraged_at = read_time(root, "encouraged_at");
+        plan->next_attempt = acme_json_time(root, "next_attempt");
+        plan->failed_at = acme_json_time(root, "failed_at");
+        plan->retry_at = acme_json_time(root, "retry_at");
+        plan->encouraged_at = acme_json_time(root, "encouraged_at");
         plan->misconfigured = acme_json_flag(root, "misconfigured");
         read_text(root, "revoked", plan->revoked, sizeof(plan->revoked));
         read_text(root, "problem", plan->problem, sizeof(plan->problem));

@@ -9,7 +9,6 @@
 #include <string.h>
 
 #include "format/json.h"
-#include "format/time_text.h"
 #include "protocol/identifier.h"
 #include "protocol/problem.h"
 #include "protocol/request.h"
@@ -214,9 +213,7 @@ take(struct acme_order_object *object, const cJSON *json,
     struct acme_error *err)
 {
     const cJSON *problem = acme_json_object(json, "error");
-    const char *expires = acme_json_text(json, "expires",
-        ACME_TIME_TEXT_SIZE);
-    int64_t expires_at;
+    int64_t expires = acme_json_time(json, "expires");
 
     if (!acme_order_status_read(json, &object->status, err)
         || !take_first_sight(object, json, err)
@@ -225,9 +222,8 @@ take(struct acme_order_object *object, const cJSON *json,
             err)) {
         return false;
     }
-    if (expires != NULL
-        && acme_time_read(acme_bytes_of(expires), &expires_at)) {
-        object->expires = expires_at;
+    if (expires != 0) {
+        object->expires = expires;
     }
     object->has_problem = problem != NULL;
     if (problem != NULL) {

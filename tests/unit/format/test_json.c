@@ -261,6 +261,24 @@ only_true_is_true(void **state)
 }
 
 static void
+a_time_is_text_that_is_one(void **state)
+{
+    cJSON *object = parse("{\"t\":\"2027-01-15T08:00:01.5+00:00\","
+        "\"soon\":\"soon\",\"n\":1800000001}");
+
+    (void) state;
+    assert_non_null(object);
+    assert_int_equal(acme_json_time(object, "t"), 1800000001);
+    assert_int_equal(acme_json_time(object, "soon"), 0);
+    assert_int_equal(acme_json_time(object, "n"), 0);
+    assert_int_equal(acme_json_time(object, "none"), 0);
+    assert_true(acme_json_add_time(object, "again", 1800000001));
+    assert_string_equal(acme_json_text(object, "again", 32),
+        "2027-01-15T08:00:01Z");
+    cJSON_Delete(object);
+}
+
+static void
 arrays_and_objects_are_told_apart(void **state)
 {
     cJSON *object = parse("{\"a\":[{\"x\":1}],\"o\":{\"x\":1},\"s\":\"[]\"}");
@@ -322,6 +340,7 @@ main(void)
         cmocka_unit_test(a_text_is_a_string_within_its_bounds),
         cmocka_unit_test(a_number_is_whole_and_in_range),
         cmocka_unit_test(only_true_is_true),
+        cmocka_unit_test(a_time_is_text_that_is_one),
         cmocka_unit_test(arrays_and_objects_are_told_apart),
         cmocka_unit_test(nothing_has_no_members),
         cmocka_unit_test(
