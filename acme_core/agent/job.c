@@ -98,6 +98,7 @@ fill(struct agent *agent, struct job *job, const struct acme_message *message,
     if (job->task != 0) {
         return true;
     }
+    job->resume_expires = message->at;
     return read_names(job, message->text[0], err)
         && copy_text(message->text[1], &job->resume_url, err)
         && read_wish(job, message, err)
@@ -261,11 +262,16 @@ log_send(struct agent *agent, struct job *job, enum acme_kind kind)
 }
 
 static void
-save(struct agent *agent, struct job *job, const char *url)
+save(struct agent *agent, struct job *job, const struct acme_need *need)
 {
+    struct acme_message message = { .type = ACME_MESSAGE_SAVE_ORDER,
+        .id = job->sender.id, .at = need->expires, .fd = -1,
+        .text = { acme_bytes_of(need->url) } };
+
     job->sender.state = ASKING;
-    tell_text(agent, ACME_MESSAGE_SAVE_ORDER, job->sender.id, url);
-    tell_log(agent, job->sender.id, ACME_LOG_INFO, "the order is %s", url);
+    tell(agent, &message);
+    tell_log(agent, job->sender.id, ACME_LOG_INFO, "the order is %s",
+        need->url);
 }
 
 static void
@@ -310,7 +316,7 @@ serve_need(struct agent *agent, struct job *job, const struct acme_need *need)
         sender_begin(&job->sender, need->kind, need->url);
         break;
     case ACME_NEED_SAVE:
-        save(agent, job, need->url);
+        save(agent, job, need);
         break;
     case ACME_NEED_PUBLISH:
         publish(agent, job, need);
@@ -345,7 +351,8 @@ begin_order(struct job *job, struct acme_error *err)
         job->order = acme_order_new(ca->session,
             &(struct acme_order_request) { .names = job->names,
             .name_count = job->name_count, .wish = job->wish,
-            .chain = job->chain, .url = job->resume_url });
+            .chain = job->chain, .url = job->resume_url,
+            .expires = job->resume_expires });
     }
     return job->order != NULL || acme_fail_memory(err);
 }

@@ -81,6 +81,7 @@ struct job {
     const char *names[NAMES_MAX];
     size_t name_count;
     char *resume_url;             /* or NULL */
+    int64_t resume_expires;       /* unix seconds */
     char *chain;                  /* the wanted one's issuer, or NULL */
     struct acme_challenge_wish wish;
     int64_t wake_at_ms;           /* SLEEPING */

@@ -27,7 +27,8 @@ enum { ACME_MESSAGE_TEXTS = 8, ACME_MESSAGE_MAX = 64 * 1024 };
  *              fd = the file of the trusted roots (PEM) or none
  *   ORDER      job: names (one a line), order URL to resume or "",
  *              challenge types (one a line, the most wanted first), issuer of
- *              the wanted chain or ""; number = session
+ *              the wanted chain or ""; number = session, at = when the
+ *              order to resume expires
  *   CANCEL     job
  *   SIGNED     job or session: request body
  *   DONE       job or session: what was asked is done (SAVE_ORDER, PUBLISH,
@@ -54,7 +55,8 @@ enum { ACME_MESSAGE_TEXTS = 8, ACME_MESSAGE_MAX = 64 * 1024 };
  *                                                       -> DONE
  *   SIGN          job or session: url, nonce; number = enum acme_kind
  *                                                       -> SIGNED
- *   SAVE_ORDER    job: order URL                        -> DONE
+ *   SAVE_ORDER    job: order URL; at = when it expires or 0
+ *                                                       -> DONE
  *   PUBLISH       job: name, token, challenge URL, challenge type
  *                                                       -> DONE
  *   CHAIN         job: PEM chain; ends the job

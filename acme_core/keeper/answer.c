@@ -540,7 +540,8 @@ answer_save_order(struct keeper *keeper, struct subject *subject,
         return acme_fail(err, ACME_PEER_BROKE, "malformed order URL");
     }
     ok = account_allows(subject->account, url, &why)
-        && attempt_save_order(subject->job, keeper, url, &why);
+        && attempt_save_order(subject->job, keeper, url, message->at,
+            &why);
     return done_or_refused(keeper, message, ok, &why, err);
 }
 

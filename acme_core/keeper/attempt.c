@@ -28,7 +28,10 @@
 #include "protocol/problem.h"
 #include "store/assign.h"
 
-enum { AGENTS_MAX = 5 };        /* one after another, for one attempt */
+enum {
+    AGENTS_MAX = 5,             /* one after another, for one attempt */
+    ORDER_LIFE_S = 7 * 24 * 3600  /* when the CA does not say */
+};
 
 static const char *const *
 names_of(const struct job *job)
@@ -401,7 +404,8 @@ attempt_order(struct job *job, struct keeper *keeper)
     struct acme_buffer names = ACME_BUFFER(ACME_MESSAGE_MAX);
     struct acme_buffer types = ACME_BUFFER(256);
     struct acme_message message = { .type = ACME_MESSAGE_ORDER, .id = job->id,
-        .number = job->account->session, .fd = -1 };
+        .number = job->account->session, .at = job->order_expires,
+        .fd = -1 };
     struct acme_error err;
     bool ok = true;
 
@@ -453,7 +457,7 @@ attempt_agent_lost(struct job *job, struct keeper *keeper)
 
 bool
 attempt_save_order(struct job *job, struct keeper *keeper, const char *url,
-    struct acme_error *err)
+    int64_t expires, struct acme_error *err)
 {
     char *copy;
 
@@ -478,6 +482,7 @@ attempt_save_order(struct job *job, struct keeper *keeper, const char *url,
     pending_withdraw(job, keeper);  /* a new order has new challenges */
     free(job->order_url);
     job->order_url = copy;
+    job->order_expires = expires > 0 ? expires : keeper->now + ORDER_LIFE_S;
     return pending_save_order(job, keeper, err);
 }
 

@@ -53,9 +53,12 @@ void attempt_order(struct job *job, struct keeper *keeper);
  */
 void attempt_agent_lost(struct job *job, struct keeper *keeper);
 
-/* Save the order's URL / publish a proof; on disk before they return. */
+/*
+ * Save the order's URL / publish a proof; on disk before they return.
+ *   expires  when the CA forgets the order, unix seconds; 0: it does not say
+ */
 bool attempt_save_order(struct job *job, struct keeper *keeper, const char *url,
-    struct acme_error *err);
+    int64_t expires, struct acme_error *err);
 bool attempt_publish(struct job *job, struct keeper *keeper,
     enum acme_challenge_type type, const char *name, const char *token,
     const char *challenge_url, struct acme_error *err);

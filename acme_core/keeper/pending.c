@@ -362,7 +362,8 @@ pending_save_order(struct job *job, struct keeper *keeper,
         && cJSON_AddStringToObject(root, "began_with", job->began_with)
             != NULL
         && (job->order_url == NULL
-            || cJSON_AddStringToObject(root, "url", job->order_url) != NULL)
+            || (cJSON_AddStringToObject(root, "url", job->order_url) != NULL
+                && acme_json_add_time(root, "expires", job->order_expires)))
         && add_wish(root, job) && add_proofs(root, job)
         && acme_json_print(&json, root);
     if (!ok) {
@@ -490,6 +491,7 @@ load_order(struct job *job, struct keeper *keeper, struct acme_error *err)
     strcpy(job->began_with, serial != NULL ? serial : "");
     url = acme_json_text(root, "url", ACME_URL_MAX);
     job->order_url = url != NULL ? strdup(url) : NULL;
+    job->order_expires = acme_json_time(root, "expires");
     load_wish(root, job);
     ok = load_proofs(root, job, err);
 

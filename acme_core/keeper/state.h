@@ -104,6 +104,7 @@ struct job {
     struct acme_plan plan;
     struct acme_key *key;       /* of the order under way */
     char *order_url;            /* or NULL */
+    int64_t order_expires;      /* of that */
     struct acme_challenge_wish wish;        /* of the order under way */
     enum acme_challenge_type proven_by;     /* what worked last time */
     bool without_profile;       /* in this attempt: the CA does not have it */

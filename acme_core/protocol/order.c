@@ -193,15 +193,16 @@ static void make_gone(struct acme_error *err);
 
 /* A saved URL is a URL like any other: the CA may have moved since. */
 static bool
-take_up(struct acme_order *order, const char *url)
+take_up(struct acme_order *order, const struct acme_order_request *request)
 {
     order->resumed = true;
     order->stage = RESUME;
-    order->url = strdup(url);
+    order->object.expires = request->expires;
+    order->url = strdup(request->url);
     if (order->url == NULL) {
         return false;
     }
-    if (!acme_session_allows(order->session, url, &order->error)) {
+    if (!acme_session_allows(order->session, order->url, &order->error)) {
         make_gone(&order->error);
         order->failed = true;
     }
@@ -227,7 +228,7 @@ acme_order_new(struct acme_session *session,
         || !acme_chain_init(&order->chain, request->chain)
         || !acme_order_object_init(&order->object, session,
             request->names, request->name_count)
-        || (request->url != NULL && !take_up(order, request->url))) {
+        || (request->url != NULL && !take_up(order, request))) {
         acme_order_free(order);
         return NULL;
     }
@@ -497,6 +498,7 @@ save_order_url(struct acme_order *order, struct acme_need *need)
 {
     need->type = ACME_NEED_SAVE;
     need->url = order->url;
+    need->expires = order->object.expires;
 }
 
 static void

@@ -27,7 +27,8 @@
 
 enum acme_need_type {
     ACME_NEED_SEND = 1,  /* sign `kind` for `url`, POST it, reply() */
-    ACME_NEED_SAVE,      /* the order's `url` must be on disk; then done() */
+    ACME_NEED_SAVE,      /* the order's `url`, and when it `expires`, must be
+                            on disk; then done() */
     ACME_NEED_PUBLISH,   /* the proof for `name`, `token`, and the challenge's
                             `challenge` and `url` must be answerable; then
                             done() */
@@ -43,6 +44,7 @@ struct acme_need {
     const char *name;
     const char *token;
     enum acme_challenge_type challenge;
+    int64_t expires;     /* unix seconds, 0 = the CA does not say */
     int64_t wake_at_ms;
     struct acme_bytes chain;
     const char *issuers;
@@ -56,6 +58,8 @@ struct acme_order_request {
     const char *chain;                /* issuer of the last certificate of the
                                          wanted chain, or NULL */
     const char *url;                  /* of an order to resume, or NULL */
+    int64_t expires;                  /* of that one, until the CA says it
+                                         again (it need not: 7.1.3), or 0 */
 };
 
 struct acme_order;

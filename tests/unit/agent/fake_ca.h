@@ -204,7 +204,8 @@ ca_say_order(const struct call *call, unsigned number, const char *headers)
     snprintf(body, sizeof(body), "{\"status\":\"%s\",\"identifiers\":"
         "[{\"type\":\"dns\",\"value\":\"%s\"}],\"authorizations\":"
         "[\"%s/authz/%u\"],\"finalize\":\"%s/finalize/%u\","
-        "\"certificate\":\"%s/cert/%u\"}",
+        "\"certificate\":\"%s/cert/%u\","
+        "\"expires\":\"2099-01-01T00:00:00Z\"}",
         order->finalized ? "valid" : order->polls > 1 ? "ready" : "pending",
         order->name, call->origin, number, call->origin, number,
         call->origin, number);

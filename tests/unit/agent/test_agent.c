@@ -331,6 +331,9 @@ answer(struct fixture *f, const struct acme_message *message)
         f->task_done = true;
         break;
     case ACME_MESSAGE_SAVE_ORDER:
+        assert_int_equal(message->at, INT64_C(4070908800));  /* 2099 */
+        send_word(f, ACME_MESSAGE_DONE, message->id, "");
+        break;
     case ACME_MESSAGE_PUBLISH:
         send_word(f, ACME_MESSAGE_DONE, message->id, "");
         break;

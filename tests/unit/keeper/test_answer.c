@@ -529,6 +529,27 @@ an_order_survives_the_keeper(void **state)
 }
 
 static void
+when_the_order_expires_goes_to_the_next_agent(void **state)
+{
+    struct scene *scene = *state;
+    struct acme_message message = { .type = ACME_MESSAGE_SAVE_ORDER,
+        .id = job_id(scene), .at = NOW + 3600, .fd = -1,
+        .text = { acme_bytes_of(BASE "/my-order/1") } };
+    struct acme_error err;
+    bool got = true;
+
+    assert_true(answer_message(&scene->keeper, &message, &err));
+    assert_int_equal(last_word(scene, NULL, 0), ACME_MESSAGE_DONE);
+    attempt_agent_lost(&scene->job, &scene->keeper);
+    attempt_order(&scene->job, &scene->keeper);
+    do {
+        assert_true(acme_channel_next(scene->agent, &message, &got, &err));
+        assert_true(got);
+    } while (message.type != ACME_MESSAGE_ORDER);
+    assert_int_equal(message.at, NOW + 3600);
+}
+
+static void
 an_order_for_other_names_is_dropped(void **state)
 {
     struct scene *scene = *state;
@@ -638,6 +659,7 @@ main(void)
         TEST(a_failure_is_logged_once_with_the_next_attempt),
         TEST(a_failed_order_takes_its_proofs_back),
         TEST(an_order_survives_the_keeper),
+        TEST(when_the_order_expires_goes_to_the_next_agent),
         TEST(an_order_for_other_names_is_dropped),
         TEST(a_vanished_order_is_ordered_anew_once),
         TEST(a_directory_with_foreign_urls_is_refused),

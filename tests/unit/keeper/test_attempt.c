@@ -206,11 +206,11 @@ the_order_of_another_job_is_not_taken(void **state)
     begin(scene);
     scene->keeper.jobs = &other;  /* it may be active, or pause */
     assert_false(attempt_save_order(&scene->job, &scene->keeper,
-        BASE "/order/1", &err));
+        BASE "/order/1", 0, &err));
     assert_int_equal(err.verdict, ACME_RETRY);
     assert_null(scene->job.order_url);
     assert_true(attempt_save_order(&scene->job, &scene->keeper,
-        BASE "/order/2", &err));
+        BASE "/order/2", 0, &err));
 }
 
 static void
@@ -221,15 +221,15 @@ a_new_order_takes_back_the_proofs_of_the_old_one(void **state)
 
     begin(scene);
     assert_true(attempt_save_order(&scene->job, &scene->keeper,
-        BASE "/order/1", &err));
+        BASE "/order/1", 0, &err));
     assert_true(attempt_publish(&scene->job, &scene->keeper, ACME_HTTP_01,
         "example.test", "one", BASE "/chal/1", &err));
     /* the same again keeps them */
     assert_true(attempt_save_order(&scene->job, &scene->keeper,
-        BASE "/order/1", &err));
+        BASE "/order/1", 0, &err));
     assert_true(acme_page_has_proofs(scene->keeper.page));
     assert_true(attempt_save_order(&scene->job, &scene->keeper,
-        BASE "/order/2", &err));
+        BASE "/order/2", 0, &err));
     assert_false(acme_page_has_proofs(scene->keeper.page));
     assert_null(strstr(content_of(scene, PENDING "/order.json"), "\"one\""));
 }
@@ -285,7 +285,7 @@ an_order_that_outlives_five_agents_has_failed(void **state)
         attempt_order(&scene->job, &scene->keeper);
         if (i == 1) {
             assert_true(attempt_save_order(&scene->job, &scene->keeper,
-                BASE "/order/1", &err));
+                BASE "/order/1", 0, &err));
         }
         assert_int_equal(scene->job.state, JOB_ORDERING);
         attempt_agent_lost(&scene->job, &scene->keeper);
@@ -400,7 +400,7 @@ an_order_that_ends_badly_twice_is_dropped(void **state)
     begin(scene);
     attempt_order(&scene->job, &scene->keeper);
     assert_true(attempt_save_order(&scene->job, &scene->keeper,
-        BASE "/order/1", &err));
+        BASE "/order/1", 0, &err));
     attempt_installed(&scene->job, &scene->keeper,
         acme_buffer_bytes(&other));
     assert_string_equal(scene->job.order_url, BASE "/order/1");
@@ -459,7 +459,7 @@ an_order_that_may_still_succeed_is_kept(void **state)
             begin(scene);
         }
         assert_true(attempt_save_order(&scene->job, &scene->keeper,
-            BASE "/order/1", &err));
+            BASE "/order/1", 0, &err));
         assert_true(attempt_publish(&scene->job, &scene->keeper,
             ACME_HTTP_01, "example.test", "one", BASE "/chal/1", &err));
         fail_with(scene, verdicts[i].verdict, "", "no");

@@ -201,12 +201,12 @@ each_half_has_an_order_and_a_plan_of_its_own(void **state)
     order_with(halves, 0, halves->keys[0]);
     order_with(halves, 1, halves->keys[1]);
     assert_true(attempt_save_order(&halves->jobs[0], halves->keeper,
-        BASE "/order/1", &err));
+        BASE "/order/1", 0, &err));
     /* a CA may give identical orders one URL: one of the two has it */
     assert_false(attempt_save_order(&halves->jobs[1], halves->keeper,
-        BASE "/order/1", &err));
+        BASE "/order/1", 0, &err));
     assert_true(attempt_save_order(&halves->jobs[1], halves->keeper,
-        BASE "/order/2", &err));
+        BASE "/order/2", 0, &err));
     assert_true(has(halves, PENDING "/order.json"));
     assert_true(has(halves, PENDING "/order.rsa.json"));
 
@@ -268,7 +268,7 @@ what_fails_for_a_name_is_not_tried_for_the_other_half(void **state)
     /* but an order of its own goes on, and so does all that is of the key */
     order_with(halves, 1, halves->keys[1]);
     assert_true(attempt_save_order(&halves->jobs[1], halves->keeper,
-        BASE "/order/1", &err));
+        BASE "/order/1", 0, &err));
     strcpy(err.problem, "orderProcessing");
     ways_refused(&halves->jobs[1], halves->keeper, &err, "issuance",
         ACME_CHALLENGE_NONE);
@@ -289,7 +289,7 @@ a_half_that_waits_for_the_ca_is_not_hurried(void **state)
 
     order_with(halves, 1, halves->keys[1]);
     assert_true(attempt_save_order(&halves->jobs[1], halves->keeper,
-        BASE "/order/1", &err));
+        BASE "/order/1", 0, &err));
     acme_fail(&err, ACME_RETRY, "still processing");
     strcpy(err.problem, "orderProcessing");
     err.retry_at = NOW + 7200;
@@ -513,7 +513,7 @@ by_reuse_an_order_survives_a_restart(void **state)
     start(halves, due);
     attempt_start(&halves->jobs[0], halves->keeper);
     assert_true(attempt_save_order(&halves->jobs[0], halves->keeper,
-        BASE "/order/2", &err));
+        BASE "/order/2", 0, &err));
     start(halves, due);
     assert_string_equal(halves->jobs[0].order_url, BASE "/order/2");
 

@@ -62,6 +62,35 @@ key_url_and_proofs_come_back(void **state)
     pending_forget(&job);
 }
 
+/* RFC 8555 7.1.3 demands "expires" only of some orders. */
+static void
+when_it_expires_comes_back_or_is_a_week_away(void **state)
+{
+    static const struct {
+        int64_t said, kept;
+    } times[] = {
+        { NOW + 3600, NOW + 3600 },
+        { 0, NOW + 7 * DAY },
+        { -1, NOW + 7 * DAY },
+    };
+    struct scene *scene = *state;
+
+    for (size_t i = 0; i < sizeof(times) / sizeof(times[0]); i++) {
+        struct acme_error err;
+        struct job job;
+
+        begin(scene);
+        assert_true(attempt_save_order(&scene->job, &scene->keeper,
+            BASE "/order/1", times[i].said, &err));
+        job = load(scene);
+        assert_string_equal(job.order_url, BASE "/order/1");
+        assert_int_equal(job.order_expires, times[i].kept);
+        pending_forget(&job);
+        pending_remove(&scene->job, &scene->keeper);
+        attempt_free(&scene->job);
+    }
+}
+
 static void
 an_order_that_was_not_yet_sent_comes_back(void **state)
 {
@@ -240,6 +269,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(key_url_and_proofs_come_back),
+        TEST(when_it_expires_comes_back_or_is_a_week_away),
         TEST(an_order_that_was_not_yet_sent_comes_back),
         TEST(nothing_on_disk_is_nothing_to_say),
         TEST(a_damaged_order_is_dropped_with_a_word),

@@ -258,7 +258,7 @@ an_order_that_the_ca_is_at_work_on_is_left_alone(void **state)
     attempt_start(&scene->job, &scene->keeper);
     attempt_order(&scene->job, &scene->keeper);
     assert_true(attempt_save_order(&scene->job, &scene->keeper,
-        BASE "/order/1", &err));
+        BASE "/order/1", 0, &err));
     acme_fail(&err, ACME_RETRY, "still processing");
     strcpy(err.problem, "orderProcessing");
     err.retry_at = NOW + 12 * HOUR;

@@ -23,7 +23,7 @@ begin(struct scene *scene)
     attempt_order(&scene->job, &scene->keeper);
     assert_int_equal(scene->job.state, JOB_ORDERING);
     assert_true(attempt_save_order(&scene->job, &scene->keeper,
-        BASE "/order/1", &err));
+        BASE "/order/1", 0, &err));
 }
 
 static void
@@ -122,7 +122,7 @@ the_types_that_are_left_survive_a_restart(void **state)
     refuse(scene, "unauthorized", 0, ACME_HTTP_01);
     attempt_order(&scene->job, &scene->keeper);
     assert_true(attempt_save_order(&scene->job, &scene->keeper,
-        BASE "/order/2", &err));
+        BASE "/order/2", 0, &err));
     restart(scene);
     attempt_start(&scene->job, &scene->keeper);
     assert_string_equal(scene->job.order_url, BASE "/order/2");
@@ -148,7 +148,7 @@ fail_all_types(struct scene *scene, unsigned attempt)
     while (scene->job.state == JOB_ORDERING) {
         snprintf(url, sizeof(url), BASE "/order/%u-%u", attempt, failures++);
         assert_true(attempt_save_order(&scene->job, &scene->keeper, url,
-            &err));
+            0, &err));
         refuse(scene, "connection", 0, scene->job.wish.types[0]);
         if (scene->job.state == JOB_READY) {
             attempt_order(&scene->job, &scene->keeper);

@@ -70,6 +70,16 @@ begin_new(void)
 }
 
 static struct talk *
+begin_resumed_until(int64_t expires)
+{
+    struct acme_order_request request = { .names = names, .name_count = 2,
+        .wish = { { ACME_HTTP_01 }, 1 }, .url = CA "/order/1",
+        .expires = expires };
+
+    return begin_request(&request);
+}
+
+static struct talk *
 begin_resumed(void)
 {
     return begin(names, 2, CA "/order/1");
@@ -1051,6 +1061,53 @@ an_order_left_processing_is_looked_at_for_a_minute(void **state)
     end(talk);
 }
 
+/* What the CA said once still holds when it leaves that out (7.1.3). */
+static void
+when_a_resumed_order_expires_was_said_before(void **state)
+{
+    static const struct {
+        int64_t expires;
+        const char *more;
+        bool gone;
+    } orders[] = {
+        { 1800000001, "", true },
+        { 1800003600, "", false },
+        { 1800000001, ",\"expires\":\"2099-01-01T00:00:00Z\"", false },
+    };
+
+    (void) state;
+    for (size_t i = 0; i < sizeof(orders) / sizeof(orders[0]); i++) {
+        struct talk *talk = begin_resumed_until(orders[i].expires);
+
+        wait_in_vain(talk, "processing", orders[i].more, 0);
+        expect_failure(talk, orders[i].gone ? ACME_REFUSED : ACME_RETRY,
+            orders[i].gone ? "orderGone" : "orderProcessing",
+            "still processing");
+        end(talk);
+    }
+}
+
+static void
+when_a_new_order_expires_is_saved(void **state)
+{
+    static const struct {
+        const char *more;
+        int64_t expires;
+    } orders[] = {
+        { "", 0 },
+        { ",\"expires\":\"2027-01-15T08:00:01Z\"", 1800000001 },
+    };
+
+    (void) state;
+    for (size_t i = 0; i < sizeof(orders) / sizeof(orders[0]); i++) {
+        struct talk *talk = begin_new();
+
+        give_new_order(talk, order_json(talk, "pending", orders[i].more));
+        assert_int_equal(talk->need.expires, orders[i].expires);
+        end(talk);
+    }
+}
+
 static void
 one_in_processing_that_has_expired_is_gone(void **state)
 {
@@ -1826,6 +1883,8 @@ main(void)
         cmocka_unit_test(but_not_when_it_has_expired),
         cmocka_unit_test(an_order_left_processing_is_looked_at_for_a_minute),
         cmocka_unit_test(one_in_processing_that_has_expired_is_gone),
+        cmocka_unit_test(when_a_resumed_order_expires_was_said_before),
+        cmocka_unit_test(when_a_new_order_expires_is_saved),
         cmocka_unit_test(failures_on_resume),
         cmocka_unit_test(a_refused_new_order_is_not_gone),
         cmocka_unit_test(a_resumed_pending_order_that_failed_before_is_gone),
