@@ -15,9 +15,7 @@
 #include <unistd.h>
 
 #include "keeper/task.h"
-
-#define SOCKET_NAME "control.sock"
-#define GREETING "acme-page 1\n"
+#include "page/handover.h"
 
 enum { ACCEPT_MAX = 16 };
 
@@ -35,17 +33,17 @@ control_open(const char *state_path, struct acme_error *err)
     }
     fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0) {
-        acme_fail_sys(err, SOCKET_NAME);
+        acme_fail_sys(err, ACME_CONTROL_SOCKET);
         goto out;
     }
     /* through the descriptor: a socket's path has no more than 107 bytes */
     snprintf(address.sun_path, sizeof(address.sun_path),
-        "/proc/self/fd/%d/" SOCKET_NAME, dir_fd);
-    unlinkat(dir_fd, SOCKET_NAME, 0);
+        "/proc/self/fd/%d/" ACME_CONTROL_SOCKET, dir_fd);
+    unlinkat(dir_fd, ACME_CONTROL_SOCKET, 0);
     umask(0177);
     if (bind(fd, (struct sockaddr *) &address, sizeof(address)) != 0
         || listen(fd, ACCEPT_MAX) != 0) {
-        acme_fail_sys(err, SOCKET_NAME);
+        acme_fail_sys(err, ACME_CONTROL_SOCKET);
         goto out;
     }
     ok = true;
@@ -62,20 +60,10 @@ out:
     return fd;
 }
 
-static bool
-is_trusted(int fd)
-{
-    struct ucred peer;
-    socklen_t len = sizeof(peer);
-
-    return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) == 0
-        && (peer.uid == 0 || peer.uid == geteuid());
-}
-
 static void
 send_page(int fd, int page_fd)
 {
-    char greeting[] = GREETING;
+    char greeting[] = ACME_PAGE_GREETING;
     char control[CMSG_SPACE(sizeof(int))] = { 0 };
     struct iovec iov = { greeting, sizeof(greeting) - 1 };
     struct msghdr header = { .msg_iov = &iov, .msg_iovlen = 1,
@@ -141,7 +129,7 @@ control_serve(struct keeper *keeper)
         if (fd < 0) {
             return;
         }
-        if (is_trusted(fd)) {
+        if (acme_peer_is_trusted(fd)) {
             send_page(fd, keeper->page_fd);
             keep(keeper, fd);
         } else {

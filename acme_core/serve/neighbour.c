@@ -16,19 +16,9 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#define GREETING "acme-page 1\n"
+#include "page/handover.h"
 
 enum { PATIENCE_MS = 1000 };
-
-static bool
-is_trusted(int fd)
-{
-    struct ucred peer;
-    socklen_t len = sizeof(peer);
-
-    return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) == 0
-        && (peer.uid == 0 || peer.uid == geteuid());
-}
 
 int
 acme_neighbour_connect(const char *state_path)
@@ -43,9 +33,9 @@ acme_neighbour_connect(const char *state_path)
     fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     /* through the descriptor: a socket's path has no more than 107 bytes */
     snprintf(address.sun_path, sizeof(address.sun_path),
-        "/proc/self/fd/%d/control.sock", dir_fd);
+        "/proc/self/fd/%d/" ACME_CONTROL_SOCKET, dir_fd);
     if (fd >= 0 && (connect(fd, (struct sockaddr *) &address,
-            sizeof(address)) != 0 || !is_trusted(fd))) {
+            sizeof(address)) != 0 || !acme_peer_is_trusted(fd))) {
         close(fd);
         fd = -1;
     }
@@ -94,8 +84,8 @@ receive_page(int fd)
         return -1;
     }
     page_fd = take_descriptor(&header);
-    if (page_fd >= 0 && ((size_t) len != strlen(GREETING)
-            || memcmp(text, GREETING, strlen(GREETING)) != 0)) {
+    if (page_fd >= 0 && ((size_t) len != strlen(ACME_PAGE_GREETING)
+            || memcmp(text, ACME_PAGE_GREETING, (size_t) len) != 0)) {
         close(page_fd);
         return -1;
     }
