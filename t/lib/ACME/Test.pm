@@ -323,7 +323,10 @@ sub _show_logs {
         my @lines = grep {
             !/ \[debug\] (?!.*acme)| client closed connection while waiting/
         } split /\n/, slurp($log);
-        splice @lines, 0, @lines - 80 if @lines > 80;
+        my $end = $#lines - 80;
+        @lines = @lines[grep { $_ > $end || $lines[$_] =~ / acme: / }
+            0 .. $#lines];
+        splice @lines, 0, @lines - 300 if @lines > 300;
         print STDERR "# ---- $log\n", map { "#   $_\n" } @lines;
     }
 }
