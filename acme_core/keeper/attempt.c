@@ -569,6 +569,15 @@ install_with_other(struct job *job, struct keeper *keeper,
     return ok;
 }
 
+/* What is served may lose a tenth of its life by waiting for a reload. */
+static int64_t
+reload_by(const struct job *job, const struct keeper *keeper)
+{
+    int64_t by = keeper->now + (job->not_after - job->not_before) / 10;
+
+    return by < job->not_after ? by : job->not_after;
+}
+
 static bool
 install(struct job *job, struct keeper *keeper, struct acme_bytes chain_pem,
     struct acme_error *err)
@@ -581,6 +590,7 @@ install(struct job *job, struct keeper *keeper, struct acme_bytes chain_pem,
     struct acme_pair pair;
     unsigned generation;
     bool ok, urgent = !job->fits || job->not_after <= keeper->now;
+    int64_t latest = urgent ? 0 : reload_by(job, keeper);
 
     note_proof(job);
     ok = acme_chain_check(chain_pem, job->key, names_of(job),
@@ -610,7 +620,7 @@ install(struct job *job, struct keeper *keeper, struct acme_bytes chain_pem,
         }
         acme_ari_about(&job->plan.ari, leaf.cert_id, keeper->now);
         log_installed(job, &leaf, generation);
-        deploy_landed(keeper, urgent);
+        deploy_landed(keeper, urgent, latest);
     }
 
 out:

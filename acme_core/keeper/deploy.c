@@ -24,6 +24,15 @@ enum {
 
 static void check_failed(struct keeper *, const char *);
 
+/* A moment, or when a certificate that is served can wait no longer. */
+static int64_t
+at_latest(const struct keeper *keeper, int64_t at)
+{
+    int64_t latest = keeper->deploy.latest;
+
+    return latest != 0 && latest < at ? latest : at;
+}
+
 /* No reload before this: the last one is too recent. */
 static int64_t
 earliest(const struct keeper *keeper)
@@ -33,7 +42,7 @@ earliest(const struct keeper *keeper)
     if (!keeper->deploy.urgent && apart < RENEWALS_APART_S) {
         apart = RENEWALS_APART_S;
     }
-    return keeper->deploy.asked_at + apart;
+    return at_latest(keeper, keeper->deploy.asked_at + apart);
 }
 
 static void
@@ -48,7 +57,7 @@ gather(struct keeper *keeper, unsigned landed)
 }
 
 void
-deploy_landed(struct keeper *keeper, bool urgent)
+deploy_landed(struct keeper *keeper, bool urgent, int64_t latest)
 {
     struct deploy *deploy = &keeper->deploy;
 
@@ -58,6 +67,9 @@ deploy_landed(struct keeper *keeper, bool urgent)
         return;
     }
     deploy->urgent = deploy->urgent || urgent;
+    if (latest != 0) {
+        deploy->latest = at_latest(keeper, latest);
+    }
     switch (deploy->state) {
     case DEPLOY_IDLE:
         gather(keeper, 1);
@@ -96,11 +108,14 @@ nothing_to_wait_for(const struct keeper *keeper)
     if (keeper->active_count == 0) {
         return true;
     }
-    if (keeper->now < keeper->deploy.due_at) {
+    if (keeper->now < at_latest(keeper, keeper->deploy.due_at)) {
         return false;
     }
-    for (size_t i = 0; !keeper->deploy.urgent && i < keeper->active_count;
-         i++) {
+    if (keeper->deploy.urgent
+        || keeper->now >= at_latest(keeper, INT64_MAX)) {
+        return true;
+    }
+    for (size_t i = 0; i < keeper->active_count; i++) {
         if (other_half_comes(keeper, keeper->active[i])) {
             return false;
         }
@@ -130,6 +145,7 @@ waits_for_upgrade(struct keeper *keeper)
     deploy->state = DEPLOY_GATHERING;
     deploy->asked_at = keeper->now;
     deploy->due_at = keeper->now + ANSWER_S;
+    deploy->latest = 0;
     return true;
 }
 
@@ -155,6 +171,7 @@ signal_master(struct keeper *keeper)
 
     deploy->state = DEPLOY_ASKED;
     deploy->urgent = false;
+    deploy->latest = 0;
     deploy->asked_at = keeper->now;
     ask_again_later(keeper);
     if (!master_reload(keeper->life_inode, keeper->settings->reload_signal,
@@ -300,6 +317,7 @@ deploy_clock_set_back(struct keeper *keeper, int64_t by)
 {
     keeper->deploy.due_at -= by;
     keeper->deploy.asked_at -= by;
+    keeper->deploy.latest -= keeper->deploy.latest != 0 ? by : 0;
 }
 
 int64_t
@@ -312,8 +330,8 @@ deploy_wake_at(const struct keeper *keeper)
     case DEPLOY_IDLE:
         break;
     case DEPLOY_GATHERING:
-        at = deploy->due_at > earliest(keeper) ? deploy->due_at
-                                               : earliest(keeper);
+        at = at_latest(keeper, deploy->due_at);
+        at = at > earliest(keeper) ? at : earliest(keeper);
         /* past it, when it is waited for the other half of something */
         return at > keeper->now ? at : keeper->now + 1;
     case DEPLOY_CHECKING:

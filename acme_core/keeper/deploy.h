@@ -12,15 +12,18 @@
  * A certificate has landed in live/.
  *   urgent   what is served lacks a name, has expired or is a placeholder;
  *            otherwise the new one only renews it
+ *   latest   unix seconds: what is served has lost a tenth of its life then,
+ *            or all of it, and no other one is waited for; 0 = it can wait
  */
-void deploy_landed(struct keeper *keeper, bool urgent);
+void deploy_landed(struct keeper *keeper, bool urgent, int64_t latest);
 
 /*
  * Reload when it is time: as soon as no order is under way, at the latest
  * acme_reload's delay after the first certificate landed, and never within
  * that delay (for renewals: a minute) after the last reload. For the other
- * half of a certificate that was renewed it is waited longer. Asked again,
- * with a warning, when the server did not answer: a configuration on disk
+ * half of a certificate that was renewed it is waited longer. What is served
+ * and can wait no longer puts an end to all of that. Asked again, with a
+ * warning, when the server did not answer: a configuration on disk
  * that does not pass -t is not loaded.
  */
 void deploy_run(struct keeper *keeper);

@@ -65,7 +65,7 @@ look_for_flips(struct keeper *keeper)
         newest = at > newest ? at : newest;
     }
     if (newest > keeper->followed_ns && is_since_load(keeper, newest)) {
-        deploy_landed(keeper, true);
+        deploy_landed(keeper, true, 0);
     }
     keeper->followed_ns = newest;
 }

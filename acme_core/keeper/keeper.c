@@ -255,7 +255,7 @@ prepare(struct keeper *keeper, struct acme_error *err)
 
         if (job->served && job->half == 0
             && follow_landed_since_load(keeper, job->cert)) {
-            deploy_landed(keeper, true);  /* the server has not seen it yet */
+            deploy_landed(keeper, true, 0);  /* the server has not seen it */
         }
     }
     acme_page_sweep(keeper->page, is_wanted, keeper);

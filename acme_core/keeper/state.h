@@ -173,6 +173,7 @@ struct deploy {
     int64_t due_at;         /* unix seconds */
     int64_t asked_at;       /* 0 = never */
     bool urgent;            /* one that landed is more than a renewal */
+    int64_t latest;         /* what is served waits no longer, or 0 */
     unsigned landed;        /* certificates for the next reload */
     unsigned late;          /* landed while a reload was under way */
     unsigned unanswered;    /* reloads asked for in vain, in a row */

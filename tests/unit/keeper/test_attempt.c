@@ -8,6 +8,7 @@
 
 #include <errno.h>
 
+#include "../chain_of.h"
 #include "scene.h"
 
 #define LIVE "live/example.test"
@@ -350,6 +351,49 @@ a_restart_with_a_certificate_orders_none(void **state)
     assert_int_equal(scene->job.next_at, due + 5);
 }
 
+static void
+a_renewal_says_how_long_its_reload_can_wait(void **state)
+{
+    struct acme_buffer chain = { 0 }, renewed;
+    struct scene *scene = *state;
+    const struct deploy *deploy = &scene->keeper.deploy;
+    int64_t due, life;
+
+    begin_with_pair(scene, &chain);
+    attempt_installed(&scene->job, &scene->keeper,
+        acme_buffer_bytes(&chain));
+    acme_buffer_free(&chain);
+    assert_true(deploy->urgent);
+    assert_true(deploy->latest == 0);
+    due = scene->job.next_at;
+    life = scene->job.not_after - scene->job.not_before;
+
+    restart(scene, due);
+    scene->keeper.deploy = (struct deploy) { .check_fd = -1 };
+    attempt_start(&scene->job, &scene->keeper);
+    attempt_order(&scene->job, &scene->keeper);
+    renewed = chain_of(scene->job.key, "example.test", due, due + life);
+    attempt_installed(&scene->job, &scene->keeper,
+        acme_buffer_bytes(&renewed));
+    acme_buffer_free(&renewed);
+    assert_int_equal(deploy->state, DEPLOY_GATHERING);
+    assert_false(deploy->urgent);
+    assert_true(deploy->latest == due + life / 10);
+
+    /* what has expired waits for others, as a placeholder does */
+    due = scene->job.not_after + DAY;
+    restart(scene, due);
+    scene->keeper.deploy = (struct deploy) { .check_fd = -1 };
+    attempt_start(&scene->job, &scene->keeper);
+    attempt_order(&scene->job, &scene->keeper);
+    renewed = chain_of(scene->job.key, "example.test", due, due + life);
+    attempt_installed(&scene->job, &scene->keeper,
+        acme_buffer_bytes(&renewed));
+    acme_buffer_free(&renewed);
+    assert_true(deploy->urgent);
+    assert_true(deploy->latest == 0);
+}
+
 /* One that is due when it comes, by its dates, is not ordered in a circle. */
 static void
 a_certificate_that_comes_late_in_its_life_is_kept_for_a_while(void **state)
@@ -622,6 +666,7 @@ main(void)
         TEST(an_order_that_outlives_five_agents_has_failed),
         TEST(a_chain_that_fits_goes_live),
         TEST(a_restart_with_a_certificate_orders_none),
+        TEST(a_renewal_says_how_long_its_reload_can_wait),
         TEST(a_certificate_that_comes_late_in_its_life_is_kept_for_a_while),
         TEST(a_chain_of_another_key_stays_out_and_says_what_is_served),
         TEST(an_order_that_ends_badly_twice_is_dropped),

@@ -104,10 +104,10 @@ the_last_certificate_of_a_burst_reloads_at_once(void **state)
     struct server *server = *state;
 
     server->keeper.active_count = 1;
-    deploy_landed(&server->keeper, true);
+    deploy_landed(&server->keeper, true, 0);
     run_at(server, 1);
     assert_int_equal(reloads, 0);
-    deploy_landed(&server->keeper, true);
+    deploy_landed(&server->keeper, true, 0);
     server->keeper.active_count = 0;
     run_at(server, 2);
     assert_int_equal(reloads, 1);
@@ -119,7 +119,7 @@ a_slow_order_does_not_hold_back_the_others(void **state)
     struct server *server = *state;
 
     server->keeper.active_count = 1;
-    deploy_landed(&server->keeper, true);
+    deploy_landed(&server->keeper, true, 0);
     run_at(server, DELAY_S - 1);
     assert_int_equal(reloads, 0);
     run_at(server, DELAY_S);
@@ -137,7 +137,7 @@ land_first_half(struct server *server, struct job jobs[2], int64_t life,
         .state = JOB_ORDERING, .not_after = 1000000 + life };
     server->keeper.active[0] = &jobs[1];
     server->keeper.active_count = 1;
-    deploy_landed(&server->keeper, urgent);
+    deploy_landed(&server->keeper, urgent, 0);
 }
 
 static void
@@ -152,7 +152,7 @@ the_renewal_of_the_other_half_is_waited_for(void **state)
     assert_int_equal(reloads, 0);
     assert_int_equal(deploy_wake_at(&server->keeper),
         server->keeper.now + 1);
-    deploy_landed(&server->keeper, false);
+    deploy_landed(&server->keeper, false, 0);
     server->keeper.active_count = 0;
     run_at(server, 301);
     assert_int_equal(reloads, 1);
@@ -206,7 +206,7 @@ a_clock_that_is_set_back_holds_no_reload_back(void **state)
 
     server->keeper.active_count = 1;
     run_at(server, year);
-    deploy_landed(&server->keeper, true);
+    deploy_landed(&server->keeper, true, 0);
     server->keeper.now -= year;
     deploy_clock_set_back(&server->keeper, year);
     run_at(server, DELAY_S - 1);
@@ -228,12 +228,12 @@ reloads_keep_their_distance(void **state)
 {
     struct server *server = *state;
 
-    deploy_landed(&server->keeper, true);
+    deploy_landed(&server->keeper, true, 0);
     run_at(server, 0);
     assert_int_equal(reloads, 1);
     assert_false(deploy_reloaded(&server->keeper));
     server->keeper.now += 1;
-    deploy_landed(&server->keeper, true);
+    deploy_landed(&server->keeper, true, 0);
     run_at(server, 2);
     assert_int_equal(reloads, 1);
     run_at(server, DELAY_S + 1);
@@ -245,11 +245,11 @@ renewals_reload_once_a_minute(void **state)
 {
     struct server *server = *state;
 
-    deploy_landed(&server->keeper, false);
+    deploy_landed(&server->keeper, false, 0);
     run_at(server, 0);
     assert_int_equal(reloads, 1);
     assert_false(deploy_reloaded(&server->keeper));
-    deploy_landed(&server->keeper, false);
+    deploy_landed(&server->keeper, false, 0);
     run_at(server, 59);
     assert_int_equal(reloads, 1);
     assert_true(deploy_wake_at(&server->keeper) == 1000000 + 60);
@@ -257,16 +257,115 @@ renewals_reload_once_a_minute(void **state)
     assert_int_equal(reloads, 2);
 }
 
+/* Nothing is under way, and the last reload was at second 0. */
+static void
+begin_with_a_reload(struct server *server)
+{
+    deploy_landed(&server->keeper, true, 0);
+    run_at(server, 0);
+    assert_int_equal(reloads, 1);
+    assert_false(deploy_reloaded(&server->keeper));
+}
+
+static void
+a_certificate_of_short_life_does_not_wait_for_the_minute(void **state)
+{
+    struct server *server = *state;
+
+    begin_with_a_reload(server);
+    run_at(server, 20);
+    deploy_landed(&server->keeper, false, 1000000 + 24);
+    deploy_landed(&server->keeper, false, 1000000 + 9000);
+    run_at(server, 23);
+    assert_int_equal(reloads, 1);
+    assert_true(deploy_wake_at(&server->keeper) == 1000000 + 24);
+    run_at(server, 24);
+    assert_int_equal(reloads, 2);
+    assert_non_null(strstr(server->line, "2 new certificates"));
+    assert_false(deploy_reloaded(&server->keeper));
+
+    /* what came after that has all the time again */
+    deploy_landed(&server->keeper, false, 1000000 + 9000);
+    run_at(server, 83);
+    assert_int_equal(reloads, 2);
+    run_at(server, 84);
+    assert_int_equal(reloads, 3);
+}
+
+static void
+a_certificate_of_short_life_does_not_wait_for_other_orders(void **state)
+{
+    struct server *server = *state;
+
+    server->keeper.active_count = 1;
+    deploy_landed(&server->keeper, false, 1000000 + 4);
+    run_at(server, 3);
+    assert_int_equal(reloads, 0);
+    assert_true(deploy_wake_at(&server->keeper) == 1000000 + 4);
+    run_at(server, 4);
+    assert_int_equal(reloads, 1);
+}
+
+static void
+a_certificate_of_short_life_does_not_wait_for_its_other_half(void **state)
+{
+    struct server *server = *state;
+    struct job jobs[2];
+
+    land_first_half(server, jobs, 300, false);
+    deploy_landed(&server->keeper, false, 1000000 + 12);
+    run_at(server, 11);
+    assert_int_equal(reloads, 0);
+    run_at(server, 12);
+    assert_int_equal(reloads, 1);
+}
+
+static void
+what_lands_late_in_a_reload_keeps_its_hurry(void **state)
+{
+    struct server *server = *state;
+
+    begin_with_a_reload(server);
+    run_at(server, 20);
+    deploy_landed(&server->keeper, false, 1000000 + 24);
+    run_at(server, 24);
+    assert_int_equal(reloads, 2);
+    deploy_landed(&server->keeper, false, 1000000 + 28);
+    run_at(server, 26);
+    assert_false(deploy_reloaded(&server->keeper));
+    run_at(server, 27);
+    assert_int_equal(reloads, 2);
+    run_at(server, 28);
+    assert_int_equal(reloads, 3);
+}
+
+static void
+a_clock_that_is_set_back_takes_the_hurry_along(void **state)
+{
+    struct server *server = *state;
+    const int64_t year = 365 * 86400;
+
+    server->keeper.active_count = 1;
+    run_at(server, year);
+    deploy_landed(&server->keeper, false, 1000000 + year + 4);
+    server->keeper.now -= year;
+    deploy_clock_set_back(&server->keeper, year);
+    run_at(server, 3);
+    assert_int_equal(reloads, 0);
+    run_at(server, 4);
+    assert_int_equal(reloads, 1);
+}
+
 static void
 an_urgent_certificate_takes_the_renewals_along(void **state)
 {
     struct server *server = *state;
 
-    deploy_landed(&server->keeper, false);
+    deploy_landed(&server->keeper, false, 0);
     run_at(server, 0);
     assert_false(deploy_reloaded(&server->keeper));
-    deploy_landed(&server->keeper, false);
-    deploy_landed(&server->keeper, true);
+    deploy_landed(&server->keeper, false, 0);
+    deploy_landed(&server->keeper, true, 0);
     run_at(server, DELAY_S);
     assert_int_equal(reloads, 2);
 }
@@ -276,9 +375,9 @@ what_lands_during_a_reload_gets_another_one(void **state)
 {
     struct server *server = *state;
 
-    deploy_landed(&server->keeper, true);
+    deploy_landed(&server->keeper, true, 0);
     run_at(server, 0);
-    deploy_landed(&server->keeper, true);
+    deploy_landed(&server->keeper, true, 0);
     assert_false(deploy_reloaded(&server->keeper));
     run_at(server, DELAY_S);
     assert_int_equal(reloads, 2);
@@ -289,7 +388,7 @@ a_server_that_does_not_answer_is_asked_again(void **state)
 {
     struct server *server = *state;
 
-    deploy_landed(&server->keeper, true);
+    deploy_landed(&server->keeper, true, 0);
     run_at(server, 0);
     run_at(server, 29);
     assert_int_equal(reloads, 1);
@@ -311,7 +410,7 @@ begin_check(struct server *server)
     char asked[8];
 
     server->settings.check_first = true;
-    deploy_landed(&server->keeper, true);
+    deploy_landed(&server->keeper, true, 0);
     run_at(server, 0);
     assert_int_equal(recv(server->supervisor_fd, asked, sizeof(asked),
         MSG_DONTWAIT), 1);
@@ -406,7 +505,7 @@ nothing_is_asked_with_acme_reload_off(void **state)
     struct server *server = *state;
 
     server->settings.reload = false;
-    deploy_landed(&server->keeper, true);
+    deploy_landed(&server->keeper, true, 0);
     run_at(server, 1000);
     assert_int_equal(reloads, 0);
     assert_true(deploy_wake_at(&server->keeper) == INT64_MAX);
@@ -457,7 +556,7 @@ a_master_that_is_being_upgraded_is_not_asked(void **state)
 
     assert_int_equal(posix_spawn(&child, "/bin/sleep", NULL, NULL, argv,
         environment), 0);
-    deploy_landed(&server->keeper, true);
+    deploy_landed(&server->keeper, true, 0);
     run_at(server, 0);
     run_at(server, 1000);
     assert_int_equal(reloads, 0);
@@ -482,6 +581,11 @@ main(void)
         TEST(a_clock_that_is_set_back_holds_no_reload_back),
         TEST(reloads_keep_their_distance),
         TEST(renewals_reload_once_a_minute),
+        TEST(a_certificate_of_short_life_does_not_wait_for_the_minute),
+        TEST(a_certificate_of_short_life_does_not_wait_for_other_orders),
+        TEST(a_certificate_of_short_life_does_not_wait_for_its_other_half),
+        TEST(what_lands_late_in_a_reload_keeps_its_hurry),
+        TEST(a_clock_that_is_set_back_takes_the_hurry_along),
         TEST(an_urgent_certificate_takes_the_renewals_along),
         TEST(what_lands_during_a_reload_gets_another_one),
         TEST(a_server_that_does_not_answer_is_asked_again),
