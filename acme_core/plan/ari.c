@@ -16,6 +16,7 @@ enum {
     MINUTE_S = 60,
     HOUR_S = 3600,
     DAY_S = 24 * HOUR_S,
+    ENOUGH_S = 10 * MINUTE_S, /* for an order and a reload */
     POLL_S = 6 * HOUR_S,
     NEW_S = 2 * DAY_S        /* renewed within this, it was hasty */
 };
@@ -128,7 +129,8 @@ acme_ari_renew_at(const struct acme_ari *ari, int64_t not_before,
     int64_t not_after, int64_t otherwise)
 {
     int64_t life = not_after - not_before;
-    int64_t latest = not_after - life / 20;
+    int64_t latest = not_after
+        - (life / 20 > ENOUGH_S ? life / 20 : ENOUGH_S);
     int64_t pause = step(hasty_pauses, LAST(hasty_pauses), ari->hasty);
     int64_t at = moment(ari);
 

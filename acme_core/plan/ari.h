@@ -70,10 +70,10 @@ void acme_ari_not_offered(struct acme_ari *ari, int64_t now);
 /*
  * When to renew: at the moment chosen, or when the window became known if that
  * was later; be it earlier or later than `otherwise`, which counts without a
- * window. Never later than with 1/20 of life left, or than `otherwise` where
- * that is later still. A CA that asks for the renewal of each certificate as
- * soon as it is there is followed at once, then after an hour, then once a day
- * (sooner when life is short).
+ * window. Never later than with 1/20 of life left, and 10 minutes, or than
+ * `otherwise` where that is later still. A CA that asks for the renewal of
+ * each certificate as soon as it is there is followed at once, then after an
+ * hour, then once a day (sooner when life is short).
  */
 int64_t acme_ari_renew_at(const struct acme_ari *ari, int64_t not_before,
     int64_t not_after, int64_t otherwise);

@@ -173,6 +173,27 @@ the_ca_may_delay_a_renewal_until_a_twentieth_of_life(void **state)
     assert_int_equal(acme_ari_renew_at(&ari, NOW, NOW, NOW), NOW);
 }
 
+/* 1/20 of 40 seconds is not enough for an order and a reload. */
+static void
+the_ca_may_not_delay_a_renewal_into_the_last_minutes(void **state)
+{
+    struct acme_ari_window tomorrow = window(NOW + DAY, DAY, "");
+    struct acme_ari_window past = window(NOW - DAY, DAY, "");
+    struct acme_ari ari = fresh();
+
+    (void) state;
+    acme_ari_take(&ari, &tomorrow, 0, 0, NOW);
+    assert_int_equal(acme_ari_renew_at(&ari, NOW, NOW + 40, NOW + 20),
+        NOW + 20);
+    assert_int_equal(acme_ari_renew_at(&ari, NOW, NOW + HOUR, NOW + HOUR / 2),
+        NOW + 50 * MINUTE);
+    /* nor does the pause after hasty renewals */
+    acme_ari_take(&ari, &past, 0, 0, NOW);
+    ari.hasty = 2;
+    assert_int_equal(acme_ari_renew_at(&ari, NOW, NOW + 40, NOW + 20),
+        NOW + 20);
+}
+
 /* ---- the questions */
 
 static const struct {
@@ -347,6 +368,7 @@ main(void)
         cmocka_unit_test(another_explanation_is_news_but_no_other_moment),
         cmocka_unit_test(a_window_in_the_past_renews_at_once),
         cmocka_unit_test(the_ca_may_delay_a_renewal_until_a_twentieth_of_life),
+        cmocka_unit_test(the_ca_may_not_delay_a_renewal_into_the_last_minutes),
         cmocka_unit_test(the_ca_is_asked_when_it_says_within_reason),
         cmocka_unit_test(a_question_without_an_answer_is_asked_again),
         cmocka_unit_test(a_ca_that_does_not_offer_it_is_asked_again_in_a_day),
