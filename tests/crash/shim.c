@@ -10,8 +10,10 @@
  */
 
 #include <dlfcn.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdarg.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -21,11 +23,12 @@
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 enum { CALL_TEXT = 64, CALLS_MAX = 1000 };
 
-/* For t/acme_crash.t this is "L L L L a64" and as many a64 as there are. */
+/* For ACME::Test::Crash this is "L L L L a64" and as many a64 as there are. */
 struct plan {
     uint32_t kill_at;           /* 0: only count */
     _Atomic uint32_t count;
@@ -180,6 +183,56 @@ mkdirat(int fd, const char *name, mode_t mode)
     REAL(mkdirat)
     pass("mkdirat", name);
     return real(fd, name, mode);
+}
+
+int
+ftruncate(int fd, off_t len)
+{
+    REAL(ftruncate)
+    pass("ftruncate", "");
+    return real(fd, len);
+}
+
+/* What is written to a file that is not the log. */
+static bool
+is_file(int fd)
+{
+    int saved = errno;
+    struct stat info;
+    bool is = plan != NULL && fstat(fd, &info) == 0 && S_ISREG(info.st_mode)
+        && (fcntl(fd, F_GETFL) & O_APPEND) == 0;
+
+    errno = saved;
+    return is;
+}
+
+ssize_t
+write(int fd, const void *data, size_t len)
+{
+    REAL(write)
+    if (is_file(fd)) {
+        pass("write", "");
+    }
+    return real(fd, data, len);
+}
+
+/* Of these only the signal that asks the server to reload counts. */
+long
+syscall(long number, ...)
+{
+    va_list list;
+    long arg[6];
+
+    REAL(syscall)
+    va_start(list, number);
+    for (int i = 0; i < 6; i++) {
+        arg[i] = va_arg(list, long);
+    }
+    va_end(list);
+    if (number == SYS_pidfd_send_signal) {
+        pass("pidfd_send_signal", "");
+    }
+    return real(number, arg[0], arg[1], arg[2], arg[3], arg[4], arg[5]);
 }
 
 ssize_t
