@@ -5,8 +5,7 @@
 # the order goes on, nothing is ordered twice but in the one window where that
 # cannot be known, and the live pair is never torn.
 #
-# The walk is over one issuance for each role. Here only a part of it is walked;
-# ACME_CRASH_WALK=full is for all of it (minutes), =keeper:17 for one step.
+# The walk is over one issuance for each role; see ACME::Test::Crash.
 # ACME_CRASH_KEYS="ecdsa:256 rsa:2048" is for certificates of these types.
 
 use strict;
@@ -19,7 +18,6 @@ use ACME::Test::Crash;
 
 my %steps = (supervisor => 3, keeper => 14, agent => 5);
 my $budget = 50;   # seconds, after which no further step is begun
-my $walk = $ENV{ACME_CRASH_WALK} || '';
 my $keys = $ENV{ACME_CRASH_KEYS} || 'ecdsa:256';
 my $wanted = split ' ', $keys;   # orders
 
@@ -31,42 +29,13 @@ my $begin = seconds();
 for my $role (qw(supervisor keeper agent)) {
     my @calls = issue($role, 0);
     cmp_ok(scalar @calls, '>', 0, "$role: " . @calls . ' calls are counted');
-    for my $step (choose($role, @calls)) {
-        last if !$walk && seconds() - $begin > $budget;
+    for my $step ($crash->steps($role, $steps{$role}, @calls)) {
+        last if !$crash->is_whole && seconds() - $begin > $budget;
         issue($role, $step);
     }
 }
 
 $t->done;
-
-# Which steps to take: all; one; or some of each kind, spread evenly.
-sub choose {
-    my ($role, @calls) = @_;
-    my ($wanted, $step) = $walk =~ /^(\w+):(\d+)$/;
-
-    return $wanted eq $role ? $step : () if $wanted;
-    my @all = (1 .. @calls);
-    return @all if $walk;
-
-    # What once went wrong; some kinds of calls; the rest spread over all.
-    my (%kinds, %chosen);
-    $chosen{$_} = 1 for grep {
-        $calls[$_ - 1] =~ /^unlinkat (?:order\.json|privkey\.pem)/ } @all;
-    push @{ $kinds{ $calls[$_ - 1] } }, $_ for @all;
-    my @middle = map { $_->[ @$_ / 2 ] } values %kinds;
-    my $wish = $steps{$role} < @calls ? $steps{$role} : @calls;
-    $chosen{$_} = 1 for evenly($wish / 2, sort { $a <=> $b } @middle);
-    $chosen{$_} = 1 for evenly($wish / 2, @all);
-    my @order = sort { $a <=> $b } keys %chosen;
-    return @order;
-}
-
-sub evenly {
-    my ($number, @list) = @_;
-
-    $number = @list if $number > @list;
-    return map { $list[ ($_ + 0.5) * @list / $number ] } 0 .. $number - 1;
-}
 
 # One issuance from an empty store; the process of this role dies at a step.
 # Returns the calls that it made.
@@ -85,11 +54,11 @@ sub issue {
         $server->signal('reload') if !$server->helpers('supervisor');
         my $issuer = $server->shows('example.test')->{issuer} || '';
         $served ||= seconds() if $issuer =~ /Pebble/
-            && obtained($server) == $wanted;
+            && ACME::Test::Crash::obtained($server) == $wanted;
         return 0 if !$served;
         return seconds() - $served > 3 if !died($step);
         # who died with the last stroke may leave that to its successor
-        my @left = leftovers($server);
+        my @left = ACME::Test::Crash::leftovers($server);
         return !@left || seconds() - $served > 30;
     }, 150);
     ok($served, "$name: the certificate is served");
@@ -113,24 +82,8 @@ sub issue {
 
     $server->stop;
     ok($server->helpless, 'the helper ends with the server');
-    is_deeply([ leftovers($server) ], [], 'nothing is left over');
+    is_deeply([ ACME::Test::Crash::leftovers($server) ], [], 'nothing is left over');
     return @{ $state->{calls} };
-}
-
-# How many pairs there are in service, when no order is under way.
-sub obtained {
-    my ($server) = @_;
-    my $state = $server->state_path;
-    my @pairs = glob "$state/live/example.test/privkey*.pem";
-    my @pending = glob "$state/pending/*";
-    return @pending ? 0 : scalar @pairs;
-}
-
-# Files of a write that was not finished, orders that are finished.
-sub leftovers {
-    my ($server) = @_;
-    my %all = %{ $server->state_snapshot };
-    return sort grep { m{/\.tmp-|/\.new$|/pending/.} } keys %all;
 }
 
 # Has the process reached its last step?

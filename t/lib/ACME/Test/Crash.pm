@@ -6,6 +6,10 @@ package ACME::Test::Crash;
 #
 #   file      the program for a server's helper
 #   helper    the helper itself
+#
+# A walk is over all steps of a role. By default a part of it is walked;
+# ACME_CRASH_WALK=full is for all of it (minutes), =keeper:17 for one step, and
+# ACME_CRASH_PART=2/4 for each fourth one, so that four can be at it together.
 
 use strict;
 use warnings;
@@ -36,7 +40,9 @@ END
 # counted from the start of the helper that comes.
 sub plan_for {
     my ($self, $role, $step) = @_;
-    spew($self->{plan}, pack 'L4a64a64000', $step, 0, 0, 0, $role, '');
+    # a helper that still runs has the old file
+    spew("$self->{plan}.new", pack 'L4a64a64000', $step, 0, 0, 0, $role, '');
+    rename "$self->{plan}.new", $self->{plan} or die "$self->{plan}: $!";
 }
 
 # The same for the helper that runs, counted from now on; returns how many calls
@@ -61,6 +67,61 @@ sub state {
     s/ $|\.tmp-\K.*//g for @calls;
     return { count => $count, calls => \@calls,
         orders_at_death => $orders_at_death };
+}
+
+# ---- the walk
+
+sub is_whole { return ($ENV{ACME_CRASH_WALK} || '') ne '' }
+
+# Which steps of a role to take: all; one; or some of each kind of call, spread
+# evenly, and those that once went wrong. A death just before the CA hears that
+# a proof is ready costs more than a minute: it is not told twice sooner. That
+# is the middle of an agent's calls, which is left to the walk over all.
+sub steps {
+    my ($self, $role, $wish, @calls) = @_;
+    my $walk = $ENV{ACME_CRASH_WALK} || '';
+    my ($wanted, $step) = $walk =~ /^(\w+):(\d+)$/;
+    my ($part, $parts) = ($ENV{ACME_CRASH_PART} || '') =~ m{^(\d+)/(\d+)$};
+
+    return $wanted eq $role ? $step : () if $wanted;
+    my @all = (1 .. @calls);
+    return grep { !$parts || $_ % $parts == $part % $parts } @all if $walk;
+
+    my (%kinds, %chosen);
+    $chosen{$_} = 1 for grep {
+        $calls[$_ - 1] =~ /^unlinkat (?:order\.json|privkey\.pem)/ } @all;
+    push @{ $kinds{ $calls[$_ - 1] } }, $_ for @all;
+    my @some = map { $_->[ @$_ / 3 ] } values %kinds;
+    $wish = @calls if $wish > @calls;
+    $chosen{$_} = 1 for _evenly($wish / 2, sort { $a <=> $b } @some);
+    $chosen{$_} = 1 for _evenly($wish / 2, @all);
+    my @order = sort { $a <=> $b } keys %chosen;
+    return @order;
+}
+
+sub _evenly {
+    my ($number, @list) = @_;
+
+    $number = @list if $number > @list;
+    return map { $list[ ($_ + 0.5) * @list / $number ] } 0 .. $number - 1;
+}
+
+# ---- what is left in the store
+
+# How many pairs there are in service, when no order is under way.
+sub obtained {
+    my ($server) = @_;
+    my $state = $server->state_path;
+    my @pairs = glob "$state/live/example.test/privkey*.pem";
+    my @pending = glob "$state/pending/*";
+    return @pending ? 0 : scalar @pairs;
+}
+
+# Files of a write that was not finished, orders that are finished.
+sub leftovers {
+    my ($server) = @_;
+    my %all = %{ $server->state_snapshot };
+    return sort grep { m{/\.tmp-|/\.new$|/pending/.} } keys %all;
 }
 
 1;
