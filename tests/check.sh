@@ -59,9 +59,10 @@ find_newest_pebble() {
 # that passes prints nothing to its standard error: prove would wait for its
 # next line, and start no other test before that.
 run_features() {
-    local long='t/both_servers.t t/acme_crash.t t/apache_life.t' others
+    local long='t/both_servers.t t/acme_crash.t t/acme_renewal_crash.t
+        t/apache_life.t' others
     # the long ones first: none is alone at the end
-    others=$(ls t/*.t | grep -vxF "$(printf '%s\n' $long)")
+    others=$(ls t/*.t | grep -vxF "$(printf '%s\n' $long $under_load)")
     ACME_SERVER=$1 ACME_HELPER="$PWD/build/$2" PEBBLE=$3 prove -j6 $long $others
 }
 
@@ -69,6 +70,23 @@ run_features() {
 feature_tests() {
     stage "$1" run_features "$2" "$3" "$4"
     tail -n 3 "$logs/${1// /-}.log"
+}
+
+# This one takes all that the machine has, for minutes: once for each server,
+# and beside no other test.
+under_load='t/acme_renew_under_load.t'
+
+run_under_load() {
+    local server pids= failed=0
+    for server in nginx httpd; do
+        ACME_SERVER=$server ACME_HELPER="$PWD/build/acme-helper" \
+            PEBBLE=$newest prove -v $under_load &
+        pids="$pids $!"
+    done
+    for server in $pids; do
+        wait "$server" || failed=1
+    done
+    return $failed
 }
 
 mkdir -p "$logs"
@@ -91,3 +109,5 @@ feature_tests 'feature tests on httpd with sanitizers' httpd \
     acme-helper-asan "$newest"
 feature_tests 'feature tests on nginx' nginx acme-helper ''
 feature_tests 'feature tests on httpd' httpd acme-helper ''
+stage 'renewals under load' run_under_load
+grep -E '^Files=|^Result:|^ok .* (fail|of) ' "$logs/renewals-under-load.log"

@@ -87,7 +87,7 @@ PidFile @{[ $self->file('pid') ]}
 ErrorLog @{[ $self->{log} || $self->file('log') ]}
 LogLevel $self->{level}
 @{[ $self->_load_lines ]}
-LoadModule acme_module $self->{module}
+@{[ $self->{plain} ? '' : "LoadModule acme_module $self->{module}" ]}
 User $self->{user}
 Group $self->{user}
 ServerName localhost

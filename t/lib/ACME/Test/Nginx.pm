@@ -17,7 +17,7 @@ sub title { return qr/nginx/ }
 sub text {
     my ($self) = @_;
     return <<"END";
-load_module $self->{module};
+@{[ $self->{plain} ? '' : "load_module $self->{module};" ]}
 user $self->{user};
 worker_processes $self->{workers};
 daemon $self->{daemon};

@@ -7,6 +7,7 @@ package ACME::Test::Server;
 #   sites    => [ { ... }, ... ] what it serves, see below
 #   global   => 'text'           more lines of ours: "acme_key rsa:2048;"
 #   acme     => 'text'           instead of all lines of ours but the paths
+#   plain    => 1                no module and no lines of ours: as without us
 #   level    => 'debug'          of the error log (default: info)
 #   daemon   => 'off', workers => 2, delay => '1s', user => 'www-data'
 #   state    => 'state'          acme_state_path, in the test's directory
@@ -87,6 +88,7 @@ sub state_path {
 # All lines of ours of the top level, as nginx spells them.
 sub acme_lines {
     my ($self) = @_;
+    return '' if $self->{plain};
     my $paths = "acme_state_path @{[ $self->state_path ]};\n"
         . "acme_helper $self->{helper};\n";
 
