@@ -93,7 +93,7 @@ $(BUILD)/fuzz/%: tests/fuzz/%.c $(call objects,clang,$(FUZZ_FOLDERS))
 
 fuzz: $(FUZZERS)
 
-# ---- preloaded into the helper by t/acme_crash.t
+# ---- preloaded into the helper by t/acme_*crash.t
 
 crash-shim: $(BUILD)/crash-shim.so
 $(BUILD)/crash-shim.so: tests/crash/shim.c
