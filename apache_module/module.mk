@@ -7,8 +7,8 @@ APACHE_OBJECTS := $(BUILD)/apache-$(notdir $(CC))
 # What runs inside httpd: the same files as in nginx, see ../config.
 APACHE_CORE := $(addprefix acme_core/,base/error.c base/buffer.c base/log.c \
 	format/base64url.c format/challenge.c format/client_hello.c \
-	store/assign.c store/durable.c store/generation.c store/needs.c \
-	store/path.c store/store.c page/page.c) \
+	store/assign.c store/durable.c store/generation.c store/live.c \
+	store/needs.c store/path.c store/store.c page/page.c) \
 	$(foreach f,crypto settings serve,$(call sources,$(f)))
 APACHE_SOURCES := $(wildcard apache_module/*.c) $(APACHE_CORE)
 

@@ -1,17 +1,17 @@
 /*
- * Judging the certificate in service. A damaged one counts as none; a whole
- * one that no longer fits the settings serves until its successor is there.
+ * Judging the certificate in service. A damaged one counts as none, and an
+ * older one that serves in its place is to be replaced; a whole one that no
+ * longer fits the settings serves until its successor is there.
  */
 
 #include "keeper/service.h"
 
 #include <errno.h>
-#include <limits.h>
 #include <string.h>
 #include <strings.h>
-#include <unistd.h>
 
 #include "format/json.h"
+#include "store/live.h"
 
 /* ---- what is in service */
 
@@ -23,63 +23,51 @@ service_pair_free(struct service_pair *pair)
     acme_buffer_free(&pair->meta_json);
 }
 
-static bool
-read_pair(int generation_fd, size_t index, struct service_pair *pair,
-    struct acme_error *err)
+/* The content goes over to the caller. */
+static void
+take_pair(struct service_pair *pair, struct acme_live_pair *live)
 {
-    struct acme_error ignored;
-    struct acme_key *key;
-
-    acme_buffer_clear(&pair->chain_pem);
-    acme_buffer_clear(&pair->key_pem);
-    acme_buffer_clear(&pair->meta_json);
-    if (!acme_store_pair_read(generation_fd, index, &pair->chain_pem,
-            &pair->key_pem, err)
-        || !acme_pair_matches(acme_buffer_bytes(&pair->chain_pem),
-            acme_buffer_bytes(&pair->key_pem), err)) {
-        return false;
-    }
-    key = acme_key_read(acme_buffer_bytes(&pair->key_pem), err);
-    if (key == NULL) {
-        return false;
-    }
-    pair->key_type = acme_key_type_of_key(key);
-    acme_key_free(key);
-    (void) acme_store_meta_read(generation_fd, index, &pair->meta_json,
-        &ignored);
-    return true;
+    *pair = (struct service_pair) { .chain_pem = live->chain_pem,
+        .key_pem = live->key_pem, .meta_json = live->meta_json,
+        .key_type = live->facts.key_type,
+        .older = live->state == ACME_LIVE_OLDER };
+    live->chain_pem = live->key_pem = live->meta_json =
+        (struct acme_buffer) ACME_BUFFER(ACME_STORE_FILE_MAX);
 }
 
 bool
 service_pair_read(const struct job *job, const struct keeper *keeper,
     bool rsa, struct service_pair *pair, struct acme_error *err)
 {
-    char path[PATH_MAX];
+    struct acme_live live;
     bool found = false;
-    int fd;
 
-    *pair = (struct service_pair) {
-        .chain_pem = ACME_BUFFER(ACME_STORE_FILE_MAX),
-        .key_pem = ACME_BUFFER(ACME_STORE_FILE_MAX),
-        .meta_json = ACME_BUFFER(ACME_STORE_FILE_MAX) };
-    fd = acme_store_live_open(keeper->settings->state_path, job->cert->folder,
-        path, sizeof(path), err);
-    if (fd < 0) {
+    memset(pair, 0, sizeof(*pair));
+    if (!acme_live_read(keeper->settings->state_path, job->cert, keeper->now,
+            &live, err)) {
+        acme_live_free(&live);
         return false;
     }
     acme_fail(err, ACME_LOCAL, "there is none with such a key");
     err->sys = ENOENT;   /* unless one is damaged: it may have been this one */
     for (size_t i = 0; !found && i < ACME_KEYS_MAX; i++) {
-        struct acme_error why;
+        struct acme_live_pair *half = &live.pairs[i];
 
-        if (read_pair(fd, i, pair, &why)) {
-            found = acme_key_is_rsa(pair->key_type) == rsa;
-        } else if (why.sys != ENOENT) {
-            *err = why;
-            acme_while(err, "%s/%s", path, acme_pair_files[i].chain);
+        found = acme_live_is_whole(half)
+            && acme_key_is_rsa(half->facts.key_type) == rsa;
+        if (half->state == ACME_LIVE_DAMAGED) {
+            *err = half->damage;
+        }
+        if (found) {
+            take_pair(pair, half);
+        }
+        if (pair->older) {
+            acme_fail(err, ACME_LOCAL, "%s; until then the older %s/%s is "
+                "served in its place", half->damage.text, half->path,
+                acme_pair_files[i].chain);
         }
     }
-    close(fd);
+    acme_live_free(&live);
     return found;
 }
 
@@ -226,14 +214,14 @@ service_is_current(struct job *job, struct keeper *keeper)
         if (is_of_its_kind(job, &pair) || job->other == NULL) {
             acme_ari_about(&job->plan.ari, leaf.cert_id, keeper->now);
         }
-        job->fits = is_as_ordered(job, acme_buffer_bytes(&pair.meta_json),
-                &err)
+        job->fits = !pair.older
+            && is_as_ordered(job, acme_buffer_bytes(&pair.meta_json), &err)
             && fits(job, &pair, &leaf, &err)
             && (strcmp(leaf.serial, job->plan.revoked) != 0
                 || acme_fail(&err, ACME_MISCONFIG, "it is revoked"));
     }
     if (!job->fits && err.sys != ENOENT) {
-        acme_log(&job->log, ACME_LOG_NOTICE,
+        acme_log(&job->log, pair.older ? ACME_LOG_WARN : ACME_LOG_NOTICE,
             "the certificate in service is to be replaced: %s", err.text);
     }
     acme_leaf_free(&leaf);
@@ -293,7 +281,8 @@ service_predecessor(const struct job *job, const struct keeper *keeper,
     cJSON *meta = NULL;
     bool found;
 
-    found = find_own_pair(job, keeper, &pair, &ignored)
+    /* an older one has been replaced by what is damaged now */
+    found = find_own_pair(job, keeper, &pair, &ignored) && !pair.older
         && acme_leaf_read(acme_buffer_bytes(&pair.chain_pem), &leaf,
             &ignored);
     if (found) {
@@ -336,7 +325,10 @@ service_due_at(const struct job *job, const struct keeper *keeper)
     return at;
 }
 
-/* The serial number of the certificate in service that has the job's key. */
+/*
+ * The serial number of the certificate in service that has the job's key; one
+ * that is there in place of a damaged one was never this order's.
+ */
 static bool
 find_by_key(const struct job *job, const struct keeper *keeper,
     char serial[64])
@@ -352,7 +344,7 @@ find_by_key(const struct job *job, const struct keeper *keeper,
     }
     found = service_pair_read(job, keeper, acme_key_is_rsa(job_key_type(job)),
             &pair, &ignored)
-        && acme_key_write(job->key, &key, &ignored)
+        && !pair.older && acme_key_write(job->key, &key, &ignored)
         && acme_pair_matches(acme_buffer_bytes(&pair.chain_pem),
             acme_buffer_bytes(&key), &ignored)
         && acme_leaf_read(acme_buffer_bytes(&pair.chain_pem), &leaf, &ignored);

@@ -10,12 +10,13 @@
 struct service_pair {
     struct acme_buffer chain_pem, key_pem, meta_json;
     enum acme_key_type key_type;
+    bool older;     /* than the newest one, which is damaged */
 };
 
 /*
- * Read the pair of live/<folder> whose key is RSA, or is not, when it is whole
- * and matches. False with .sys = ENOENT when there is none. Free it in any
- * case.
+ * Read the pair in service whose key is RSA, or is not, when it is whole and
+ * matches; where it is older, err says what is damaged. False with .sys =
+ * ENOENT when there is none. Free it in any case.
  */
 bool service_pair_read(const struct job *job, const struct keeper *keeper,
     bool rsa, struct service_pair *pair, struct acme_error *err);

@@ -5,16 +5,14 @@
 
 #include "serve/serve.h"
 
-#include <errno.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "crypto/placeholder.h"
 #include "crypto/x509.h"
-#include "store/store.h"
+#include "store/live.h"
 
 #define CHALLENGE_PREFIX "/.well-known/acme-challenge/"
 
@@ -48,11 +46,9 @@ acme_serve_alpn01(const struct acme_page *page,
 
 /* ---- the live pairs, or a placeholder */
 
-/* What a pair of the store is worth, better ones below. */
-enum worth { ABSENT, DAMAGED, WHOLE, WANTED };
-
-static enum worth
-worth_of(const struct acme_pair_facts *facts,
+/* Is this pair what acme_key asks for, and in date? */
+static bool
+is_wanted(const struct acme_pair_facts *facts,
     const struct acme_settings_cert *cert, int64_t now)
 {
     bool rsa = acme_key_is_rsa(facts->key_type);
@@ -60,31 +56,10 @@ worth_of(const struct acme_pair_facts *facts,
     for (size_t i = 0; i < acme_settings_key_count(cert); i++) {
         if (acme_key_is_rsa(cert->key_types[i]) == rsa
             && facts->not_after > now) {
-            return WANTED;
+            return true;
         }
     }
-    return WHOLE;
-}
-
-static enum worth
-judge_pair(int generation_fd, size_t index,
-    const struct acme_settings_cert *cert, int64_t now,
-    struct acme_error *err)
-{
-    struct acme_buffer chain = ACME_BUFFER(ACME_STORE_FILE_MAX);
-    struct acme_buffer key = ACME_BUFFER(ACME_STORE_FILE_MAX);
-    enum worth worth = DAMAGED;
-    struct acme_pair_facts facts;
-
-    if (!acme_store_pair_read(generation_fd, index, &chain, &key, err)) {
-        worth = err->sys == ENOENT ? ABSENT : DAMAGED;
-    } else if (acme_pair_read(acme_buffer_bytes(&chain),
-            acme_buffer_bytes(&key), &facts, err)) {
-        worth = worth_of(&facts, cert, now);
-    }
-    acme_buffer_wipe(&key);
-    acme_buffer_free(&chain);
-    return worth;
+    return false;
 }
 
 static bool
@@ -108,47 +83,57 @@ struct warner {
     void *ctx;
 };
 
+/* What is wrong with the newest pair, and what is served in its place. */
 static void
-say_unusable(const struct warner *warner, const char *folder,
-    struct acme_error *err)
+say_damaged(const struct warner *warner, const char *folder,
+    const struct acme_live_pair *pair, const struct acme_pair_files *files)
 {
-    acme_while(err, "the stored certificate of %s cannot be served", folder);
-    warner->warn(warner->ctx, err->text);
+    char text[sizeof(pair->damage.text) + 2 * PATH_MAX];
+
+    if (pair->state == ACME_LIVE_OLDER) {
+        snprintf(text, sizeof(text), "the stored certificate of %s is damaged "
+            "(%s): the older %s/%s is served in its place", folder,
+            pair->damage.text, pair->path, files->chain);
+    } else if (pair->state == ACME_LIVE_DAMAGED) {
+        snprintf(text, sizeof(text), "the stored certificate of %s cannot be "
+            "served: %s", folder, pair->damage.text);
+    } else {
+        return;
+    }
+    warner->warn(warner->ctx, text);
 }
 
-/* The pairs of the live generation; none, with a warning, when in doubt. */
+/* The pairs that are whole; none when there is no certificate yet. */
 static bool
 find_live(const struct acme_settings *settings,
     const struct acme_settings_cert *cert, int64_t now,
     const struct warner *warner, struct acme_serve_cert *out)
 {
-    enum worth worth[ACME_KEYS_MAX], best = WHOLE;
-    char path[PATH_MAX];
+    bool some_wanted = false, ok = true;
+    struct acme_live live;
     struct acme_error err;
-    bool ok = true;
-    int fd = acme_store_live_open(settings->state_path, cert->folder, path,
-        sizeof(path), &err);
 
-    if (fd < 0) {
-        if (err.sys != ENOENT) {
-            say_unusable(warner, cert->folder, &err);
-        }
-        return true;
+    if (!acme_live_read(settings->state_path, cert, now, &live, &err)) {
+        goto out;
     }
     for (size_t i = 0; i < ACME_KEYS_MAX; i++) {
-        worth[i] = judge_pair(fd, i, cert, now, &err);
-        best = worth[i] > best ? worth[i] : best;
-        if (worth[i] == DAMAGED) {
-            acme_while(&err, "%s/%s", path, acme_pair_files[i].chain);
-            say_unusable(warner, cert->folder, &err);
-        }
+        const struct acme_live_pair *pair = &live.pairs[i];
+
+        say_damaged(warner, cert->folder, pair, &acme_pair_files[i]);
+        some_wanted = some_wanted || (acme_live_is_whole(pair)
+            && is_wanted(&pair->facts, cert, now));
     }
-    close(fd);
     for (size_t i = 0; ok && i < ACME_KEYS_MAX; i++) {
-        if (worth[i] == best) {
-            ok = add_pair(out, path, &acme_pair_files[i]);
+        const struct acme_live_pair *pair = &live.pairs[i];
+
+        if (acme_live_is_whole(pair)
+            && (!some_wanted || is_wanted(&pair->facts, cert, now))) {
+            ok = add_pair(out, pair->path, &acme_pair_files[i]);
         }
     }
+
+out:
+    acme_live_free(&live);
     return ok;
 }
 

@@ -47,11 +47,13 @@ struct acme_serve_cert {
 
 /*
  * The certificate to serve now: of the newest generation each pair that is
- * whole and matches, else a placeholder made in memory. A pair that is
- * expired, or whose type acme_key no longer has, is served only where there
- * is no better one. A damaged pair is a warning, never a failure. Writes
- * nothing.
- *   warn   gets the reason when the store has something unusable
+ * whole and matches; of an older one, where that is damaged; else a
+ * placeholder made in memory. A pair that is expired, or whose type acme_key no
+ * longer has, is served only where there is no better one: visitors who see an
+ * expired certificate know at least whose it was. A damaged pair is a warning,
+ * never a failure. Writes nothing.
+ *   warn   gets the reason when the store has something unusable, and what is
+ *          served in its place
  */
 bool acme_serve_cert(const struct acme_settings *settings,
     const struct acme_settings_cert *cert, int64_t now,

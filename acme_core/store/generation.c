@@ -9,6 +9,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -229,6 +230,7 @@ read_link(int state_fd, const char *folder, unsigned *number_out,
 {
     char target[ACME_FOLDER_MAX + 32], start[ACME_FOLDER_MAX + 16];
     int live_fd = acme_path_open(state_fd, "live", err);
+    unsigned number;
     ssize_t len;
 
     if (live_fd < 0) {
@@ -243,10 +245,14 @@ read_link(int state_fd, const char *folder, unsigned *number_out,
     close(live_fd);
     target[len] = '\0';
     snprintf(start, sizeof(start), "../certs/%s/", folder);
-    *number_out = strncmp(target, start, strlen(start)) == 0
+    number = strncmp(target, start, strlen(start)) == 0
         ? number_of(target + strlen(start)) : 0;
-    return *number_out > 0 || acme_fail(err, ACME_LOCAL, "live/%s does not "
-        "point to a generation of ../certs/%s", folder, folder);
+    if (number == 0) {
+        return acme_fail(err, ACME_LOCAL, "live/%s does not point to a "
+            "generation of ../certs/%s", folder, folder);
+    }
+    *number_out = number;
+    return true;
 }
 
 static int
@@ -273,13 +279,29 @@ open_generation(int state_fd, const char *folder, unsigned number,
     return fd;
 }
 
+/* Open a generation, and say by what path. */
+static int
+open_with_path(int state_fd, const char *state_path, const char *folder,
+    unsigned number, char *path_out, size_t path_size, struct acme_error *err)
+{
+    int len = snprintf(path_out, path_size, "%s/certs/%s/%u", state_path,
+        folder, number);
+
+    if (len < 0 || (size_t) len >= path_size) {
+        acme_fail(err, ACME_LOCAL, "acme_state_path is too long");
+        return -1;
+    }
+    return open_generation(state_fd, folder, number, err);
+}
+
 int
 acme_store_live_open(const char *state_path, const char *folder,
-    char *path_out, size_t path_size, struct acme_error *err)
+    unsigned *number_out, char *path_out, size_t path_size,
+    struct acme_error *err)
 {
-    unsigned number;
-    int state_fd, fd, len;
+    int state_fd, fd = -1;
 
+    *number_out = UINT_MAX;
     if (!acme_path_check(folder, err)) {
         return -1;
     }
@@ -287,19 +309,59 @@ acme_store_live_open(const char *state_path, const char *folder,
     if (state_fd < 0) {
         return -1;
     }
-    if (!read_link(state_fd, folder, &number, err)) {
-        close(state_fd);
-        return -1;
+    if (read_link(state_fd, folder, number_out, err)) {
+        fd = open_with_path(state_fd, state_path, folder, *number_out,
+            path_out, path_size, err);
     }
-    fd = open_generation(state_fd, folder, number, err);
     close(state_fd);
-    len = snprintf(path_out, path_size, "%s/certs/%s/%u", state_path, folder,
-        number);
-    if (fd >= 0 && (len < 0 || (size_t) len >= path_size)) {
-        acme_fail(err, ACME_LOCAL, "acme_state_path is too long");
+    return fd;
+}
+
+/* The highest number below this one, or 0. */
+static unsigned
+number_below(int state_fd, const char *folder, unsigned number)
+{
+    unsigned numbers[NUMBERS_MAX];
+    struct acme_error ignored;
+    size_t count = 0, i = 0;
+    int certs_fd = acme_path_open(state_fd, "certs", &ignored);
+    int fd = certs_fd >= 0 ? acme_path_open(certs_fd, folder, &ignored) : -1;
+
+    if (fd >= 0) {
+        count = list_numbers(fd, numbers);
         close(fd);
+    }
+    if (certs_fd >= 0) {
+        close(certs_fd);
+    }
+    while (i < count && numbers[i] >= number) {
+        i++;
+    }
+    return i < count ? numbers[i] : 0;
+}
+
+int
+acme_store_older_open(const char *state_path, const char *folder,
+    unsigned *number, char *path_out, size_t path_size,
+    struct acme_error *err)
+{
+    int state_fd = acme_path_open_state(state_path, err);
+    int fd = -1;
+
+    if (state_fd < 0) {
         return -1;
     }
+    do {
+        *number = number_below(state_fd, folder, *number);
+        if (*number == 0) {
+            acme_fail(err, ACME_LOCAL, "there is no older generation");
+            err->sys = ENOENT;
+            break;
+        }
+        fd = open_with_path(state_fd, state_path, folder, *number, path_out,
+            path_size, err);
+    } while (fd < 0);
+    close(state_fd);
     return fd;
 }
 

@@ -153,12 +153,22 @@ bool acme_store_entry_write(struct acme_store *store, const char *folder,
  * ---- reading, also by a server process without a struct acme_store.
  *
  * Resolve live/<folder> once and open that generation. The link must have
- * the form ../certs/<folder>/<digits>.
- *   path_out   the generation's own absolute path
+ * the form ../certs/<folder>/<digits>. What is read there is in store/live.h.
+ *   number_out  its number; UINT_MAX where the link says none, also after -1
+ *   path_out    the generation's own absolute path
  * -1 with .sys = ENOENT when there is no certificate yet.
  */
 int acme_store_live_open(const char *state_path, const char *folder,
-    char *path_out, size_t path_size, struct acme_error *err);
+    unsigned *number_out, char *path_out, size_t path_size,
+    struct acme_error *err);
+
+/*
+ * Open the newest generation whose number is below *number, and make that its
+ * number. -1 with .sys = ENOENT when there is none.
+ */
+int acme_store_older_open(const char *state_path, const char *folder,
+    unsigned *number, char *path_out, size_t path_size,
+    struct acme_error *err);
 
 /*
  * Chain and key of an open generation's first (0) or second (1) pair. False

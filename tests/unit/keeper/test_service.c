@@ -147,6 +147,35 @@ what_is_not_there_or_of_another_ca_is_not_revoked(void **state)
 }
 
 static void
+an_older_one_serves_for_a_damaged_one_and_is_to_be_replaced(void **state)
+{
+    struct scene *scene = *state;
+    char cert_id[ACME_CERT_ID_MAX + 1];
+    struct acme_error err;
+
+    put_in_service(scene, BASE "/dir", NULL);
+    put_in_service(scene, BASE "/dir", NULL);
+    assert_true(is_current(scene));
+    scribble(scene, "certs/example.test/2/privkey.pem", "garbage");
+    assert_false(is_current(scene));
+    assert_true(scene->job.served);
+    assert_false(scene->job.fits);
+    assert_int_equal(scene->job.not_after, NOW + YEAR);
+    assert_true(logged(scene, "to be replaced: /tmp/")
+        && logged(scene, "/2/fullchain.pem: ")
+        && logged(scene, "/1/fullchain.pem is served in its place"));
+    /* the CA would not hear of it as a predecessor, or as this order's end */
+    assert_false(service_predecessor(&scene->job, &scene->keeper, cert_id));
+    scene->job.key = acme_key_read(acme_bytes_of(content_of(scene,
+        "certs/example.test/1/privkey.pem")), &err);
+    assert_non_null(scene->job.key);
+    assert_false(service_has_key(&scene->job, &scene->keeper));
+    scribble(scene, "certs/example.test/1/privkey.pem", "garbage");
+    assert_false(is_current(scene));
+    assert_false(scene->job.served);
+}
+
+static void
 another_ca_makes_it_due(void **state)
 {
     struct scene *scene = *state;
@@ -250,6 +279,7 @@ main(void)
         TEST(another_key_type_makes_it_due),
         TEST(a_revoked_one_is_due_and_goes_on_serving),
         TEST(what_is_not_there_or_of_another_ca_is_not_revoked),
+        TEST(an_older_one_serves_for_a_damaged_one_and_is_to_be_replaced),
         TEST(another_ca_makes_it_due),
         TEST(another_profile_makes_it_due),
         TEST(without_a_readable_meta_it_is_taken_as_ours),

@@ -103,8 +103,9 @@ read_pair(const struct scene *scene, size_t index, char *path, char pair[64],
     struct acme_error *err)
 {
     struct acme_buffer chain = ACME_BUFFER(1000), key = ACME_BUFFER(1000);
-    int fd = acme_store_live_open(scene->scratch->path, "a.test", path, 300,
-        err);
+    unsigned number;
+    int fd = acme_store_live_open(scene->scratch->path, "a.test", &number,
+        path, 300, err);
     bool ok = fd >= 0 && acme_store_pair_read(fd, index, &chain, &key, err);
 
     if (fd >= 0) {
@@ -242,6 +243,7 @@ a_second_pair_has_its_own_files_in_the_same_generation(void **state)
     struct acme_buffer meta = ACME_BUFFER(100);
     char path[300], pair[64];
     struct acme_error err;
+    unsigned number;
     int fd;
 
     assert_true(install_two(scene, "k2", NOW, &err));
@@ -252,8 +254,9 @@ a_second_pair_has_its_own_files_in_the_same_generation(void **state)
     assert_string_equal(pair, "c2 k2");
     assert_int_equal(mode_of(scene->scratch,
         "certs/a.test/1/privkey.rsa.pem"), S_IFREG | 0600);
-    fd = acme_store_live_open(scene->scratch->path, "a.test", path,
+    fd = acme_store_live_open(scene->scratch->path, "a.test", &number, path,
         sizeof(path), &err);
+    assert_int_equal(number, 1);
     assert_true(acme_store_meta_read(fd, 1, &meta, &err));
     assert_string_equal(acme_buffer_text(&meta), "m2");
     close(fd);
@@ -406,6 +409,7 @@ without_a_certificate_it_is_enoent(void **state)
     char path[300], pair[64], nowhere[100];
     struct acme_buffer out = ACME_BUFFER(100);
     struct acme_error err;
+    unsigned number;
 
     assert_false(read_live(scene, path, pair, &err));
     assert_int_equal(err.sys, ENOENT);
@@ -413,8 +417,8 @@ without_a_certificate_it_is_enoent(void **state)
         &err));
     assert_int_equal(err.sys, ENOENT);
     snprintf(nowhere, sizeof(nowhere), "%s/nowhere", scene->scratch->path);
-    assert_int_equal(acme_store_live_open(nowhere, "a.test", path,
-        sizeof(path), &err), -1);
+    assert_int_equal(acme_store_live_open(nowhere, "a.test", &number,
+        path, sizeof(path), &err), -1);
     assert_int_equal(err.sys, ENOENT);
 }
 
@@ -516,11 +520,12 @@ a_path_that_does_not_fit_is_refused(void **state)
 {
     struct scene *scene = *state;
     struct acme_error err;
+    unsigned number;
     char path[20];
 
     assert_int_equal(install(scene, NOW, &err), 1);
     assert_int_equal(acme_store_live_open(scene->scratch->path, "a.test",
-        path, sizeof(path), &err), -1);
+        &number, path, sizeof(path), &err), -1);
     assert_int_not_equal(err.sys, ENOENT);
 }
 
