@@ -249,6 +249,7 @@ prepare(struct keeper *keeper, struct acme_error *err)
             (uint32_t) i + 1, &keeper->log);
     }
     keeper->now = clock_now();
+    acme_store_note_load(keeper->store, keeper->loaded_ms / 1000);
     make_jobs(keeper);
     for (size_t i = 0; i < keeper->job_count; i++) {
         const struct job *job = &keeper->jobs[i];
@@ -458,6 +459,7 @@ static void
 take_reload(struct keeper *keeper)
 {
     keeper->loaded_ms = keeper->now * 1000;
+    acme_store_note_load(keeper->store, keeper->now);
     if (deploy_reloaded(keeper)) {
         encourage_all(keeper, false);
     }

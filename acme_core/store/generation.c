@@ -26,6 +26,7 @@
 enum {
     KEPT = 3,
     YOUNG_S = 3600,
+    LOADING_S = 60,         /* a server takes to read its certificates */
     NUMBERS_MAX = 1000,
     FOLDERS_SIZE_MAX = 64 * 1024 * 1024
 };
@@ -146,29 +147,60 @@ flip(struct acme_store *store, const char *folder, unsigned number,
     return ok;
 }
 
+void
+acme_store_note_load(struct acme_store *store, int64_t at)
+{
+    store->loaded_at = at;
+}
+
+static bool
+made_at(int folder_fd, unsigned number, int64_t *at)
+{
+    struct stat info;
+    char name[16];
+
+    snprintf(name, sizeof(name), "%u", number);
+    if (fstatat(folder_fd, name, &info, AT_SYMLINK_NOFOLLOW) != 0) {
+        return false;
+    }
+    *at = info.st_mtime;
+    return true;
+}
+
 /*
  * A generation stopped being live when its successor was made, so the age of
  * the successor's folder decides. One from the future (the clock was set
- * back) counts as young.
+ * back) counts as young. What was live when the server last loaded is in use,
+ * however long ago that was: reloads may have been refused since.
  */
+static bool
+is_over(const struct acme_store *store, int64_t made, int64_t succeeded,
+    int64_t now)
+{
+    bool in_use = store->loaded_at != 0
+        && made <= store->loaded_at + LOADING_S
+        && succeeded >= store->loaded_at - LOADING_S;
+
+    return succeeded + YOUNG_S <= now && !in_use;
+}
+
 static void
-prune(int folder_fd, int64_t now)
+prune(const struct acme_store *store, int folder_fd, int64_t now)
 {
     unsigned numbers[NUMBERS_MAX];
     size_t count = list_numbers(folder_fd, numbers);
     struct acme_error ignored;
-    struct stat successor;
+    int64_t made, succeeded;
     char name[16];
 
     /* oldest first: a successor must still be there to be asked */
     for (size_t i = count; i-- > KEPT;) {
-        snprintf(name, sizeof(name), "%u", numbers[i - 1]);
-        if (fstatat(folder_fd, name, &successor, AT_SYMLINK_NOFOLLOW) != 0
-            || successor.st_mtime + YOUNG_S > now) {
-            continue;
+        if (made_at(folder_fd, numbers[i], &made)
+            && made_at(folder_fd, numbers[i - 1], &succeeded)
+            && is_over(store, made, succeeded, now)) {
+            snprintf(name, sizeof(name), "%u", numbers[i]);
+            acme_durable_remove(folder_fd, name, &ignored);
         }
-        snprintf(name, sizeof(name), "%u", numbers[i]);
-        acme_durable_remove(folder_fd, name, &ignored);
     }
 }
 
@@ -194,7 +226,7 @@ acme_store_install(struct acme_store *store, const char *folder,
         && flip(store, folder, number, err);
     if (ok) {
         *number_out = number;
-        prune(fd, now);
+        prune(store, fd, now);
     } else {
         acme_while(err, "certs/%s", folder);
     }

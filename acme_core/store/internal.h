@@ -9,6 +9,7 @@ struct acme_store {
     char *path;    /* acme_state_path */
     int fd;        /* of acme_state_path */
     int lock_fd;   /* or -1 */
+    int64_t loaded_at;  /* by the server, unix seconds; 0 = not known */
 };
 
 /* Open certs/<folder>, made when it is missing. */

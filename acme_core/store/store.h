@@ -135,8 +135,8 @@ extern const struct acme_pair_files acme_pair_files[ACME_KEYS_MAX];
 /*
  * Write a whole generation of one or two pairs, flip live/<folder> to it,
  * record `entry` as what the folder is for (see assign.h), and prune: the
- * three newest stay, and anything whose live flip is less than an hour before
- * `now`.
+ * three newest stay, anything whose live flip is less than an hour before
+ * `now`, and what was live when the server last loaded.
  *   number_out   the new generation: one more than the highest there is
  * After false live/ is as it was.
  */
@@ -144,6 +144,9 @@ bool acme_store_install(struct acme_store *store, const char *folder,
     struct acme_bytes entry, const struct acme_pair *pairs,
     size_t pair_count, int64_t now, unsigned *number_out,
     struct acme_error *err);
+
+/* When the server last loaded what was live, unix seconds. */
+void acme_store_note_load(struct acme_store *store, int64_t at);
 
 /* Record `entry` as what the folder is for, before its first order. */
 bool acme_store_entry_write(struct acme_store *store, const char *folder,

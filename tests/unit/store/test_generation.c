@@ -382,6 +382,32 @@ a_clock_that_was_set_back_prunes_nothing(void **state)
 }
 
 static void
+what_the_server_has_loaded_stays(void **state)
+{
+    struct scene *scene = *state;
+    struct acme_error err;
+    unsigned n;
+
+    /* one a day, loaded once between the second and the third */
+    acme_store_note_load(scene->store, NOW + 2 * 24 * HOUR + 12 * HOUR);
+    for (n = 1; n <= 8; n++) {
+        assert_int_equal(install(scene, NOW + n * 24 * HOUR, &err), n);
+        date(scene, n, NOW + n * 24 * HOUR);
+    }
+    assert_int_equal(install(scene, NOW + n * 24 * HOUR, &err), n);
+    for (n = 1; n <= 9; n++) {
+        if (has_generation(scene, n) != (n == 2 || n >= 7)) {
+            fail_msg("%u", n);
+        }
+    }
+    acme_store_note_load(scene->store, NOW + 9 * 24 * HOUR + HOUR);
+    date(scene, 9, NOW + 9 * 24 * HOUR);
+    assert_int_equal(install(scene, NOW + 10 * 24 * HOUR, &err), 10);
+    assert_false(has_generation(scene, 2));
+    assert_true(has_generation(scene, 8) && !has_generation(scene, 7));
+}
+
+static void
 only_numbers_are_pruned(void **state)
 {
     struct scene *scene = *state;
@@ -567,6 +593,7 @@ main(void)
         TEST(three_generations_stay),
         TEST(what_was_live_an_hour_ago_stays),
         TEST(a_clock_that_was_set_back_prunes_nothing),
+        TEST(what_the_server_has_loaded_stays),
         TEST(only_numbers_are_pruned),
         TEST(without_a_certificate_it_is_enoent),
         TEST(a_live_link_of_another_form_is_refused),
