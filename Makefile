@@ -93,10 +93,14 @@ $(BUILD)/fuzz/%: tests/fuzz/%.c $(call objects,clang,$(FUZZ_FOLDERS))
 
 fuzz: $(FUZZERS)
 
-# ---- preloaded into the helper by t/acme_*crash.t
+# ---- preloaded into the helper: t/acme_*crash.t, ACME::Test::Shim
 
-crash-shim: $(BUILD)/crash-shim.so
+crash-shim: $(BUILD)/crash-shim.so $(BUILD)/fault-shim.so \
+	$(BUILD)/clock-shim.so
 $(BUILD)/crash-shim.so: tests/crash/shim.c
+	@mkdir -p $(@D)
+	$(CC) $(BASE_CFLAGS) -O2 -g -fPIC -shared $< -ldl -o $@
+$(BUILD)/%-shim.so: tests/crash/%.c
 	@mkdir -p $(@D)
 	$(CC) $(BASE_CFLAGS) -O2 -g -fPIC -shared $< -ldl -o $@
 

@@ -83,6 +83,7 @@ attempt_save_plan(struct job *job, struct keeper *keeper)
     struct acme_buffer json = ACME_BUFFER(ACME_STORE_FILE_MAX);
     char name[NAME_MAX + 1];
     struct acme_error err;
+    const char *hint;
 
     if (!acme_plan_write(&job->plan, &json)) {
         acme_fail_memory(&err);
@@ -92,8 +93,9 @@ attempt_save_plan(struct job *job, struct keeper *keeper)
         return;
     }
     acme_buffer_free(&json);
-    acme_log(&job->log, ACME_LOG_ERROR, "the plan could not be saved: %s",
-        err.text);
+    hint = acme_problem_hint(&err);
+    acme_log(&job->log, ACME_LOG_ERROR, "the plan could not be saved: %s%s%s",
+        err.text, hint != NULL ? "; hint: " : "", hint != NULL ? hint : "");
 }
 
 /* What is in service decides when; a failure before decides not before. */

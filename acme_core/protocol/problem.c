@@ -217,6 +217,7 @@ acme_problem_of_reply(const struct acme_reply *reply, struct acme_error *err)
  * in a problem document: the transport's words and ours
  */
 
+#define NO_ROOM "make room on the file system that acme_state_path is on"
 #define NO_CA "this is not how an ACME CA answers: check the URL in acme_ca"
 #define BAD_BINDING "the CA did not take what acme_eab names: check the " \
     "key identifier and the key; those of some CAs are good for one account " \
@@ -318,6 +319,10 @@ static const struct {
         "take the IP addresses out of the certificate's names" },
     { "serverInternal", NULL, "the CA has trouble of its own: nothing to do "
         "here" },
+    { "", "no space left on device", NO_ROOM },
+    { "", "disk quota exceeded", NO_ROOM },
+    { "", "read-only file system", "acme_state_path must be writable: mount it "
+        "so; under systemd it needs StateDirectory= or ReadWritePaths=" },
     { "", "HTTP status 5", "the CA has trouble of its own: nothing to do "
         "here" },
     { "", "HTTP status 404", NO_CA },

@@ -7,6 +7,7 @@
 #include <cmocka.h>
 
 #include <stdio.h>
+#include <errno.h>
 #include <string.h>
 
 #include "format/json.h"
@@ -227,6 +228,25 @@ an_unreachable_ca_is_retried_with_a_hint(void **state)
             fail_msg("%s: hint \"%s\"", unreachable[i].what,
                 hint != NULL ? hint : "none");
         }
+    }
+}
+
+static void
+a_store_that_cannot_be_written_has_a_hint(void **state)
+{
+    static const struct {
+        int sys;
+        const char *hint;
+    } rows[] = { { ENOSPC, "make room" }, { EDQUOT, "make room" },
+        { EROFS, "ReadWritePaths=" } };
+    struct acme_error err;
+
+    (void) state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        errno = rows[i].sys;
+        acme_fail_sys(&err, "writing privkey.pem");
+        assert_non_null(acme_problem_hint(&err));
+        assert_non_null(strstr(acme_problem_hint(&err), rows[i].hint));
     }
 }
 
@@ -486,6 +506,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(words_of_the_cas_have_type_verdict_and_hint),
         cmocka_unit_test(an_unreachable_ca_is_retried_with_a_hint),
+        cmocka_unit_test(a_store_that_cannot_be_written_has_a_hint),
         cmocka_unit_test(
             an_authorization_taken_back_is_no_deactivated_account),
         cmocka_unit_test(what_a_validation_quotes_is_no_word_of_the_ca),

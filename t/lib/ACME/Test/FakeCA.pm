@@ -34,6 +34,7 @@ package ACME::Test::FakeCA;
 #                           until the plan says something else
 #   retry      => 2         seconds, the Retry-After of those
 #   chain      => 'crlf'    its form: see %chains
+#   life       => [ -60, 60 ]   of the certificate, in seconds from now
 #   alternates => 1         so many more chains
 #
 # An identical newOrder gets the order that is under way, as from some CAs. The
@@ -695,7 +696,6 @@ sub _issue {
     my ($self, $request, $order) = @_;
     my $test = $self->{test};
     my $file = $test->path("fake$self->{number}.$order->{id}");
-    my $issuer = $test->path('issuer');
     my @names = map { _type($_) eq 'ip' ? "IP:$_" : "DNS:$_" }
         @{ $order->{names} };
 
@@ -708,13 +708,46 @@ sub _issue {
     _violation($request, "the names of the CSR: $wanted")
         if $wanted ne join ' ', sort @names;
     _violation($request, 'the subject of the CSR') if $text !~ /Subject: *\n/;
-    ACME::Test::spew("$file.ext", 'subjectAltName=' . join(',', @names,
-        map { "DNS:$_" } @{ $order->{extra} }) . "\n");
-    $self->_openssl(qw(x509 -req -inform DER -days 90 -in), "$file.csr", '-CA',
-        "$issuer.0.pem", '-CAkey', "$issuer.key", '-set_serial',
-        '0x7f' . sprintf('%016x', rand 2**48), '-extfile', "$file.ext",
-        '-out', "$file.pem");
+    ACME::Test::spew("$file.pem", $self->_sign(ACME::Test::slurp("$file.csr"),
+        join(',', @names, map { "DNS:$_" } @{ $order->{extra} }),
+        @{ $self->_plan($request)->{life} || [ 0, 90 * 86400 ] }));
     _note("certificate issued: $order->{id} for $order->{key}");
+}
+
+# The certificate for a request, valid from then until then, as PEM.
+sub _sign {
+    my ($self, $csr, $names, $from, $until) = @_;
+    my $issuer = $self->{test}->path('issuer');
+    my $request = Net::SSLeay::d2i_X509_REQ_bio(_bio($csr));
+    my $ca = Net::SSLeay::PEM_read_bio_X509(
+        _bio(ACME::Test::slurp("$issuer.0.pem")));
+    my $key = Net::SSLeay::PEM_read_bio_PrivateKey(
+        _bio(ACME::Test::slurp("$issuer.key")));
+    my $new = Net::SSLeay::X509_new();
+
+    Net::SSLeay::X509_set_version($new, 2);
+    Net::SSLeay::P_ASN1_INTEGER_set_hex(
+        Net::SSLeay::X509_get_serialNumber($new),
+        '7f' . sprintf('%016x', rand 2**48));
+    Net::SSLeay::X509_gmtime_adj(Net::SSLeay::X509_get_notBefore($new), $from);
+    Net::SSLeay::X509_gmtime_adj(Net::SSLeay::X509_get_notAfter($new), $until);
+    Net::SSLeay::X509_set_pubkey($new,
+        Net::SSLeay::X509_REQ_get_pubkey($request));
+    Net::SSLeay::X509_set_issuer_name($new,
+        Net::SSLeay::X509_get_subject_name($ca));
+    Net::SSLeay::P_X509_add_extensions($new, $ca,
+        Net::SSLeay::OBJ_txt2nid('subjectAltName') => $names);
+    Net::SSLeay::X509_sign($new, $key,
+        Net::SSLeay::EVP_get_digestbyname('sha256'));
+    return Net::SSLeay::PEM_get_string_X509($new);
+}
+
+sub _bio {
+    my ($bytes) = @_;
+    my $bio = Net::SSLeay::BIO_new(Net::SSLeay::BIO_s_mem());
+
+    Net::SSLeay::BIO_write($bio, $bytes);
+    return $bio;
 }
 
 sub _certificate {
