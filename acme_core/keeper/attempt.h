@@ -17,7 +17,7 @@ void attempt_init(struct job *job, struct keeper *keeper,
 void attempt_free(struct job *job);
 
 /*
- * What an idle job waits for is reckoned anew: the clock was set back, or the
+ * What an idle job waits for is reckoned anew: the clock was set, or the
  * CA wants the renewal at another time.
  */
 void attempt_reschedule(struct job *job, struct keeper *keeper);

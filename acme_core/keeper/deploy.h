@@ -38,7 +38,10 @@ void deploy_take_check(struct keeper *keeper);
 /* When deploy_run wants to be called again; INT64_MAX = nothing to do. */
 int64_t deploy_wake_at(const struct keeper *keeper);
 
-/* The clock was set back by so many seconds; .now is the new time. */
+/*
+ * The clock was set back by so many seconds (ahead, when less than 0); .now is
+ * the new time.
+ */
 void deploy_clock_set_back(struct keeper *keeper, int64_t by);
 
 /*

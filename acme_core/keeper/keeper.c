@@ -36,7 +36,7 @@ enum {
     AGENT_MESSAGES_A_TURN = 256,
     AGENT_IDLE_S = 20,          /* then one without orders is let go */
     AGENT_SILENT_S = 30 * 60,   /* then one with orders hangs: it polls */
-    CLOCK_JITTER_S = 10         /* not worth a thought, when it is set back */
+    CLOCK_JITTER_S = 10         /* not worth a thought, when it is set */
 };
 
 /* ---- starting */
@@ -47,28 +47,53 @@ clock_now(void)
     return (int64_t) time(NULL);
 }
 
+/* Since the machine was started, asleep or not: nobody sets that. */
+static int64_t
+uptime_now(void)
+{
+    struct timespec at;
+
+    clock_gettime(CLOCK_BOOTTIME, &at);
+    return (int64_t) at.tv_sec;
+}
+
 /*
- * Look at the clock. Where it was set back (a machine without a battery may
- * come up with any time), what was to happen after a while moves along.
+ * Look at the clock. Where it was set (a machine without a battery may come up
+ * with any time), what was to happen after a while moves along, and what is
+ * due at some time is reckoned anew.
  */
 static void
 read_clock(struct keeper *keeper)
 {
-    int64_t before = keeper->now;
+    int64_t now = clock_now(), uptime = uptime_now();
+    int64_t set_by = now - keeper->now - (uptime - keeper->uptime);
+    bool first = keeper->now == 0;
 
-    keeper->now = clock_now();
-    if (keeper->now >= before - CLOCK_JITTER_S) {
+    keeper->now = now;
+    keeper->uptime = uptime;
+    if (first || (set_by <= CLOCK_JITTER_S && set_by >= -CLOCK_JITTER_S)) {
         return;
     }
     acme_log(&keeper->log, ACME_LOG_NOTICE,
-        "the clock was set back by %lld seconds",
-        (long long) (before - keeper->now));
-    keeper->agent_start_at -= before - keeper->now;
-    keeper->agent_heard_at -= before - keeper->now;
-    deploy_clock_set_back(keeper, before - keeper->now);
+        "the clock was set %s by %lld seconds", set_by < 0 ? "back" : "ahead",
+        (long long) (set_by < 0 ? -set_by : set_by));
+    keeper->agent_start_at += set_by;
+    keeper->agent_heard_at += set_by;
+    keeper->loaded_ms += set_by * 1000;
+    if (keeper->store != NULL) {
+        acme_store_note_load(keeper->store, keeper->loaded_ms / 1000);
+    }
+    deploy_clock_set_back(keeper, -set_by);
     for (size_t i = 0; i < keeper->job_count; i++) {
         attempt_reschedule(&keeper->jobs[i], keeper);
     }
+}
+
+/* In the time to come, it says nothing: the clock was set back since. */
+static int64_t
+load_time(int64_t loaded_ms)
+{
+    return loaded_ms / 1000 <= clock_now() + CLOCK_JITTER_S ? loaded_ms : 0;
 }
 
 /*
@@ -248,7 +273,7 @@ prepare(struct keeper *keeper, struct acme_error *err)
         account_init(&keeper->accounts[i], &settings->cas[i],
             (uint32_t) i + 1, &keeper->log);
     }
-    keeper->now = clock_now();
+    read_clock(keeper);
     acme_store_note_load(keeper->store, keeper->loaded_ms / 1000);
     make_jobs(keeper);
     for (size_t i = 0; i < keeper->job_count; i++) {
@@ -688,8 +713,8 @@ acme_keeper_run(struct acme_settings *settings,
     struct keeper keeper = { .settings = settings, .page_fd = start->page_fd,
         .supervisor_fd = start->supervisor_fd, .control_fd = -1,
         .next_job_id = JOB_ID_FIRST, .log = *log,
-        .life_inode = start->life_inode, .loaded_ms = start->loaded_ms,
-        .reloaded = start->reloaded, .deploy = { .check_fd = -1 } };
+        .life_inode = start->life_inode,
+        .loaded_ms = load_time(start->loaded_ms), .reloaded = start->reloaded, .deploy = { .check_fd = -1 } };
     struct acme_error err;
     int status = 0;
 

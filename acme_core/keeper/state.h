@@ -215,6 +215,7 @@ struct keeper {
     struct control_client clients[CONTROL_CLIENTS];
     struct deploy deploy;
     int64_t now;                /* unix seconds, of this turn of the loop */
+    int64_t uptime;             /* seconds, at the same moment */
 };
 
 #endif

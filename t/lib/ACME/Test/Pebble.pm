@@ -23,6 +23,7 @@ package ACME::Test::Pebble;
 #   chain    => 3        intermediates of a chain (1)
 #   profiles => { name => seconds }   and the validity of its certificates;
 #                        one is drawn when the client names none
+#   days     => 30       of the certificate of its HTTPS
 #   start    => 0        not yet: call start later
 
 use strict;
@@ -175,16 +176,17 @@ sub _make_certificate {
     my $test = $self->{test};
     my @key = qw(-newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes);
     my $base = $test->path("https$self->{number}");
+    my $days = $self->{days} || 30;
 
     ACME::Test::spew("$base.ext",
         "subjectAltName=DNS:localhost,DNS:ca.test,IP:127.0.0.1,IP:::1\n");
     for my $command (
-        [ 'req', '-x509', @key, '-days', 30, '-subj', '/CN=Test HTTPS root',
+        [ 'req', '-x509', @key, '-days', $days, '-subj', '/CN=Test HTTPS root',
             '-keyout', "$base.root.key", '-out', $self->trust ],
         [ 'req', '-new', @key, '-subj', '/CN=localhost', '-keyout',
             "$base.key", '-out', "$base.csr" ],
         [ 'x509', '-req', '-in', "$base.csr", '-CA', $self->trust, '-CAkey',
-            "$base.root.key", '-set_serial', 1, '-days', 30, '-extfile',
+            "$base.root.key", '-set_serial', 1, '-days', $days, '-extfile',
             "$base.ext", '-out', "$base.pem" ],
     ) {
         my ($status, $text) = $test->run('openssl', @$command);
