@@ -24,7 +24,8 @@ my %words = (
     acme_key_policy => 'reuse',
     acme_reload => 'off', acme_port_map => '80:8080',
     acme_state_path => '/nonexistent', acme_user => 'daemon',
-    acme_helper => '/bin/true', acme_proxy => 'socks5h://127.0.0.1:1080',
+    acme_event => '/bin/true', acme_helper => '/bin/true',
+    acme_proxy => 'socks5h://127.0.0.1:1080',
 );
 $t->certificate('root');
 

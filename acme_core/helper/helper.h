@@ -3,7 +3,8 @@
 #ifndef ACME_HELPER_HELPER_H
 #define ACME_HELPER_HELPER_H
 
-/* What a child of the supervisor finds open, besides log, settings and page. */
+/* What a child of the supervisor finds open, besides the log; some of them the
+ * settings, too, and the keeper the page. */
 enum { ACME_FD_PARENT = 3 };
 
 /* Titles are the first argument of exec: what ps shows, and the role. */
@@ -12,6 +13,7 @@ enum { ACME_FD_PARENT = 3 };
 #define ACME_TITLE_AGENT "acme-helper: agent"
 #define ACME_TITLE_KEYGEN "acme-helper: keygen"
 #define ACME_TITLE_CHECK "acme-helper: check"
+#define ACME_TITLE_EVENT "acme-helper: event"
 
 /*
  * Start and restart keeper, agent and key makers until the server is gone.

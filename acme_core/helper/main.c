@@ -1,5 +1,5 @@
 /*
- * acme-helper: one executable, five roles. The server starts the supervisor;
+ * acme-helper: one executable, six roles. The server starts the supervisor;
  * the supervisor starts the others. The first argument of exec names the role.
  */
 
@@ -17,6 +17,7 @@
 #include "helper/logfile.h"
 #include "helper/sandbox.h"
 #include "keeper/check.h"
+#include "keeper/event_run.h"
 #include "keeper/keeper.h"
 #include "keeper/keygen.h"
 #include "serve/spawn.h"
@@ -156,6 +157,30 @@ be_checker(const char *master)
         : give_up(&log, &err);
 }
 
+/* What it may run is the master's word: the keeper has none in that. */
+static int
+be_event(const char *argument)
+{
+    struct acme_log log = acme_logfile(NULL);
+    struct acme_event_program program = { .limit_s = ACME_EVENT_LIMIT_S };
+    struct acme_settings *settings;
+    struct acme_error err;
+    bool ok;
+
+    (void) argument;
+    settings = read_settings(&err);
+    if (settings == NULL) {
+        return give_up(&log, &err);
+    }
+    close(ACME_FD_SETTINGS);
+    program.path = settings->event;
+    program.user = settings->event_user;
+    ok = program.path == NULL || acme_event_run(ACME_FD_PARENT, &program,
+        &err);
+    acme_settings_free(settings);
+    return ok ? 0 : give_up(&log, &err);
+}
+
 static const struct role {
     const char *title;
     int (*run)(const char *argument);
@@ -165,6 +190,7 @@ static const struct role {
     { ACME_TITLE_AGENT, be_agent },
     { ACME_TITLE_KEYGEN, be_keygen },
     { ACME_TITLE_CHECK, be_checker },
+    { ACME_TITLE_EVENT, be_event },
 };
 
 int

@@ -34,17 +34,20 @@ extern char **environ;
 
 /*
  * The children a keeper may ask for. `single`: the old one is ended first.
- * `of_master`: its argument is the master's pid, which is our word.
+ * `of_master`: its argument is the master's pid, which is our word. What it
+ * finds open ends with `last_fd`: the settings are the master's word.
  */
 static const struct child_kind {
     char letter;
     bool single;
     bool of_master;
+    int last_fd;
     const char *title;
 } child_kinds[] = {
-    { ACME_ASK_AGENT, true, false, ACME_TITLE_AGENT },
-    { ACME_ASK_KEYGEN, false, false, ACME_TITLE_KEYGEN },
-    { ACME_ASK_CHECK, false, true, ACME_TITLE_CHECK },
+    { ACME_ASK_AGENT, true, false, ACME_FD_PARENT, ACME_TITLE_AGENT },
+    { ACME_ASK_KEYGEN, false, false, ACME_FD_PARENT, ACME_TITLE_KEYGEN },
+    { ACME_ASK_CHECK, false, true, ACME_FD_PARENT, ACME_TITLE_CHECK },
+    { ACME_ASK_EVENT, false, false, ACME_FD_SETTINGS, ACME_TITLE_EVENT },
 };
 
 enum { RELOADING_MS = 10 * 60 * 1000 };
@@ -78,7 +81,7 @@ now_ms(void)
 /* In the child: exactly the descriptors of its role, then exec ourselves. */
 static void
 become(const char *title, const char *argument, int parent_fd, pid_t parent,
-    bool keeper)
+    int last_fd)
 {
     char *argv[] = { (char *) title, (char *) argument, NULL };
     sigset_t none;
@@ -90,7 +93,7 @@ become(const char *title, const char *argument, int parent_fd, pid_t parent,
     if (dup2(parent_fd, ACME_FD_PARENT) < 0) {
         _exit(1);
     }
-    close_range(keeper ? ACME_FD_PAGE + 1 : ACME_FD_PARENT + 1, ~0U, 0);
+    close_range((unsigned) last_fd + 1, ~0U, 0);
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
     execve("/proc/self/exe", argv, environ);
@@ -99,7 +102,7 @@ become(const char *title, const char *argument, int parent_fd, pid_t parent,
 
 /* Fork a child with one end of a new SEQPACKET pair; the other is fd_out. */
 static pid_t
-start_child(const char *title, const char *argument, bool keeper, int *fd_out)
+start_child(const char *title, const char *argument, int last_fd, int *fd_out)
 {
     pid_t self = getpid();
     pid_t pid;
@@ -110,7 +113,7 @@ start_child(const char *title, const char *argument, bool keeper, int *fd_out)
     }
     pid = fork();
     if (pid == 0) {
-        become(title, argument, pair[1], self, keeper);
+        become(title, argument, pair[1], self, last_fd);
     }
     close(pair[1]);
     if (pid < 0) {
@@ -130,7 +133,8 @@ start_keeper(struct supervisor *self)
     snprintf(argument, sizeof(argument), "%llu %lld %d %d",
         self->life_inode, self->loaded_ms, self->reloaded,
         self->keeper_signal);
-    pid = start_child(ACME_TITLE_KEEPER, argument, true, &self->keeper_fd);
+    pid = start_child(ACME_TITLE_KEEPER, argument, ACME_FD_PAGE,
+        &self->keeper_fd);
 
     self->keeper_started_ms = now_ms();
     if (pid < 0) {
@@ -221,7 +225,7 @@ serve_request(struct supervisor *self, const struct child_kind *kind,
         argument = master;
     }
     if (!kind->of_master || self->master > 0) {
-        pid = start_child(kind->title, argument, false, &fd);
+        pid = start_child(kind->title, argument, kind->last_fd, &fd);
     }
     if (kind->single && pid > 0) {
         self->agent = pid;

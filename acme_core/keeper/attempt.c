@@ -20,6 +20,7 @@
 #include "format/time_text.h"
 #include "keeper/account.h"
 #include "keeper/deploy.h"
+#include "keeper/event.h"
 #include "keeper/pending.h"
 #include "keeper/renewal.h"
 #include "keeper/service.h"
@@ -167,6 +168,8 @@ attempt_init(struct job *job, struct keeper *keeper,
     read_plan(job, keeper);
     pending_load(job, keeper);
     if (service_has_key(job, keeper)) {
+        (void) service_is_current(job, keeper);
+        event_obtained(job, keeper);
         close_order(job, keeper);
     }
     schedule(job, keeper);
@@ -644,6 +647,7 @@ attempt_installed(struct job *job, struct keeper *keeper,
         attempt_failed(job, keeper, &err, "storing the certificate");
         return;
     }
+    event_obtained(job, keeper);
     close_order(job, keeper);
     attempt_rest(job, keeper);
     reckon(job, keeper);
@@ -720,4 +724,5 @@ attempt_failed(struct job *job, struct keeper *keeper,
     job->next_at = job->plan.next_attempt;
     hold_other(job, err);
     log_failed(job, err, step);
+    event_failed(job, keeper, err, step);
 }

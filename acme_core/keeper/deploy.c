@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "keeper/check.h"
+#include "keeper/event.h"
 #include "keeper/master.h"
 #include "keeper/supervised.h"
 
@@ -351,6 +352,9 @@ deploy_reloaded(struct keeper *keeper)
      * so a reload that is due stays due: one too many is harmless.
      */
     if (deploy->state != DEPLOY_ASKED) {
+        if (deploy->state == DEPLOY_IDLE) {
+            event_all_installed(keeper);
+        }
         return true;
     }
     deploy->state = DEPLOY_IDLE;
@@ -358,6 +362,8 @@ deploy_reloaded(struct keeper *keeper)
     deploy->landed = 0;
     if (deploy->late > 0) {
         gather(keeper, deploy->late);
+    } else {
+        event_all_installed(keeper);
     }
     return false;
 }

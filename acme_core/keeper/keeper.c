@@ -21,6 +21,8 @@
 #include "keeper/control.h"
 #include "keeper/deploy.h"
 #include "keeper/attempt.h"
+#include "keeper/event.h"
+#include "keeper/event_queue.h"
 #include "keeper/follow.h"
 #include "keeper/pending.h"
 #include "keeper/renewal.h"
@@ -84,6 +86,7 @@ read_clock(struct keeper *keeper)
         acme_store_note_load(keeper->store, keeper->loaded_ms / 1000);
     }
     deploy_clock_set_back(keeper, -set_by);
+    event_queue_clock_set_back(keeper, -set_by);
     for (size_t i = 0; i < keeper->job_count; i++) {
         attempt_reschedule(&keeper->jobs[i], keeper);
     }
@@ -275,7 +278,9 @@ prepare(struct keeper *keeper, struct acme_error *err)
     }
     read_clock(keeper);
     acme_store_note_load(keeper->store, keeper->loaded_ms / 1000);
+    event_queue_open(keeper);
     make_jobs(keeper);
+    event_catch_up(keeper);
     for (size_t i = 0; i < keeper->job_count; i++) {
         const struct job *job = &keeper->jobs[i];
 
@@ -325,6 +330,7 @@ release(struct keeper *keeper)
          && i < keeper->settings->ca_count; i++) {
         account_free(&keeper->accounts[i]);
     }
+    event_queue_close(keeper);
     free(keeper->jobs);
     free(keeper->accounts);
     acme_channel_free(keeper->agent);
@@ -487,6 +493,7 @@ take_reload(struct keeper *keeper)
     acme_store_note_load(keeper->store, keeper->now);
     if (deploy_reloaded(keeper)) {
         encourage_all(keeper, false);
+        event_queue_hurry(keeper);
     }
 }
 
@@ -512,6 +519,9 @@ serve_supervisor(struct keeper *keeper)
             break;
         case ACME_ASK_CHECK:
             deploy_watch_check(keeper, fd);
+            break;
+        case ACME_ASK_EVENT:
+            event_queue_watch(keeper, fd);
             break;
         case ACME_TELL_RELOAD:
             take_reload(keeper);
@@ -588,6 +598,7 @@ time_to_sleep(const struct keeper *keeper)
 {
     int64_t wake_at = deploy_wake_at(keeper);
     int64_t ask_at = renewal_wake_at(keeper);
+    int64_t tell_at = event_wake_at(keeper);
     int64_t end_at = agent_end_at(keeper);
     int64_t left;
 
@@ -605,6 +616,7 @@ time_to_sleep(const struct keeper *keeper)
     }
     wake_at = end_at < wake_at ? end_at : wake_at;
     wake_at = ask_at < wake_at ? ask_at : wake_at;
+    wake_at = tell_at < wake_at ? tell_at : wake_at;
     /* an hour at most: the wall clock may be set meanwhile */
     left = wake_at - keeper->now;
     return left <= 0 ? 0 : left > 3600 ? 3600000 : (int) left * 1000;
@@ -621,6 +633,8 @@ work(struct keeper *keeper)
     hand_over_ready_jobs(keeper);
     task_hand_over(keeper);
     deploy_run(keeper);
+    event_mind_ends(keeper);
+    event_queue_run(keeper);
 }
 
 static void
@@ -652,7 +666,7 @@ has_store(const struct keeper *keeper)
 static void
 loop(struct keeper *keeper)
 {
-    enum { SUPERVISOR, AGENT, CONTROL, CHECK, CLIENTS,
+    enum { SUPERVISOR, AGENT, CONTROL, CHECK, EVENT, CLIENTS,
         KEYGENS = CLIENTS + CONTROL_CLIENTS };
 
     for (;;) {
@@ -672,6 +686,7 @@ loop(struct keeper *keeper)
         }
         fds[CONTROL] = (struct pollfd) { keeper->control_fd, POLLIN, 0 };
         fds[CHECK] = (struct pollfd) { keeper->deploy.check_fd, POLLIN, 0 };
+        fds[EVENT] = (struct pollfd) { keeper->events.fd, POLLIN, 0 };
         for (size_t i = 0; i < CONTROL_CLIENTS; i++) {
             fds[CLIENTS + i] = (struct pollfd) { keeper->clients[i].fd,
                 POLLIN, 0 };
@@ -702,6 +717,9 @@ loop(struct keeper *keeper)
         if (fds[CHECK].revents != 0 && keeper->deploy.check_fd >= 0) {
             deploy_take_check(keeper);
         }
+        if (fds[EVENT].revents != 0 && keeper->events.fd >= 0) {
+            event_queue_take(keeper);
+        }
         serve_keygens(keeper);
     }
 }
@@ -714,7 +732,9 @@ acme_keeper_run(struct acme_settings *settings,
         .supervisor_fd = start->supervisor_fd, .control_fd = -1,
         .next_job_id = JOB_ID_FIRST, .log = *log,
         .life_inode = start->life_inode,
-        .loaded_ms = load_time(start->loaded_ms), .reloaded = start->reloaded, .deploy = { .check_fd = -1 } };
+        .loaded_ms = load_time(start->loaded_ms),
+        .reloaded = start->reloaded, .deploy = { .check_fd = -1 },
+        .events = { .fd = -1 } };
     struct acme_error err;
     int status = 0;
 

@@ -14,6 +14,7 @@
 #include "format/time_text.h"
 #include "keeper/account.h"
 #include "keeper/attempt.h"
+#include "keeper/event.h"
 #include "keeper/service.h"
 #include "protocol/renewal.h"
 
@@ -229,6 +230,9 @@ take_window(struct job *job, struct keeper *keeper,
     strcpy(window.explanation, renewal.explanation);
     news = acme_ari_take(&job->plan.ari, &window, message->at,
         attempt_random(keeper), keeper->now);
+    if (news == ACME_ARI_MOVED) {
+        event_ari_changed(job, keeper);
+    }
     attempt_save_plan(job, keeper);
     log_window(job, keeper, news);
     reschedule(job, keeper);

@@ -7,6 +7,7 @@
 #include "keeper/service.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
@@ -69,6 +70,26 @@ service_pair_read(const struct job *job, const struct keeper *keeper,
     }
     acme_live_free(&live);
     return found;
+}
+
+unsigned
+service_generation(const struct job *job, const struct keeper *keeper,
+    bool *has_second)
+{
+    struct acme_buffer meta = ACME_BUFFER(ACME_STORE_FILE_MAX);
+    struct acme_error ignored;
+    char path[PATH_MAX];
+    int fd = acme_store_live_open(keeper->settings->state_path,
+        job->cert->folder, path, sizeof(path), &ignored);
+
+    *has_second = false;
+    if (fd < 0) {
+        return 0;
+    }
+    *has_second = acme_store_meta_read(fd, 1, &meta, &ignored);
+    acme_buffer_free(&meta);
+    close(fd);
+    return (unsigned) strtoul(strrchr(path, '/') + 1, NULL, 10);
 }
 
 /* ---- its judgement */

@@ -61,6 +61,13 @@ bool service_has_key(const struct job *job, const struct keeper *keeper);
 bool service_allows_key(const struct job *job, const struct keeper *keeper,
     struct acme_error *err);
 
+/*
+ * The number of the generation that is live, and whether it has a second pair;
+ * 0 = there is none.
+ */
+unsigned service_generation(const struct job *job,
+    const struct keeper *keeper, bool *has_second);
+
 /* meta.json of a new generation: where and when it came from. */
 bool service_meta(const struct job *job, const struct acme_leaf *leaf,
     int64_t now, struct acme_buffer *json);

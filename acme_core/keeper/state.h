@@ -182,6 +182,27 @@ struct deploy {
     bool upgrade_told;      /* a reload waits for the end of an upgrade */
 };
 
+/* Something that acme_event's program is not yet told. */
+struct event {
+    unsigned number;            /* of its file */
+    char what[16];              /* its name */
+    char *folder;               /* of the certificate */
+    char *json;                 /* when it could not be written, else NULL */
+    int64_t since;              /* it happened, unix seconds */
+    int64_t next_at;            /* its turn, of a certificate's ascending */
+    unsigned failures;          /* of the program */
+};
+
+struct event_queue {
+    struct event *events;       /* in the order of their numbers */
+    size_t count, room;
+    unsigned last_number;
+    unsigned running;           /* number of what is being told, or 0 */
+    bool asked;                 /* the supervisor, for a process */
+    int fd;                     /* that process, or -1 */
+    int64_t patience_ends_at;   /* when it must have ended */
+};
+
 struct keeper {
     struct acme_settings *settings;
     struct acme_log log;
@@ -214,6 +235,7 @@ struct keeper {
     struct task task;
     struct control_client clients[CONTROL_CLIENTS];
     struct deploy deploy;
+    struct event_queue events;
     int64_t now;                /* unix seconds, of this turn of the loop */
     int64_t uptime;             /* seconds, at the same moment */
 };

@@ -14,6 +14,7 @@ enum {
     ACME_ASK_AGENT = 'a',    /* argument: user; answer: its channel */
     ACME_ASK_KEYGEN = 'k',   /* argument: key type; answer: the PEM's way */
     ACME_ASK_CHECK = 'c',    /* answer: where the verdict comes, see check.h */
+    ACME_ASK_EVENT = 'e',    /* answer: where it is told, see event_run.h */
     ACME_TELL_RELOAD = 'r',  /* the server reloaded with equal settings */
     ACME_ASK_MAX = 128
 };

@@ -5,6 +5,7 @@
 
 #include "plan/plan.h"
 
+#include <limits.h>
 #include <string.h>
 
 #include "format/json.h"
@@ -17,7 +18,8 @@ enum {
     SHORT_LIFE_S = 10 * DAY_S,
     RETRY_AFTER_MAX_S = 8 * DAY_S,  /* the longest known limit is a week's */
     ENCOURAGE_S = 10 * MINUTE_S,
-    FAILURES_MAX = 1000000
+    FAILURES_MAX = 1000000,
+    DAYS_MAX = 1000
 };
 
 static const int64_t pauses[] = { MINUTE_S, 10 * MINUTE_S, 100 * MINUTE_S,
@@ -53,6 +55,22 @@ add_ari(cJSON *root, const struct acme_ari *ari)
         && cJSON_AddNumberToObject(object, "hasty", ari->hasty) != NULL;
 }
 
+static bool
+add_told(cJSON *root, const struct acme_told *told)
+{
+    cJSON *object;
+
+    if (told->generation == 0 && told->failed_at == 0 && told->days == 0) {
+        return true;
+    }
+    object = cJSON_AddObjectToObject(root, "told");
+    return cJSON_AddNumberToObject(object, "generation", told->generation)
+            != NULL
+        && add_time(object, "failed_at", told->failed_at)
+        && cJSON_AddNumberToObject(object, "days", told->days) != NULL
+        && cJSON_AddStringToObject(object, "serial", told->serial) != NULL;
+}
+
 bool
 acme_plan_write(const struct acme_plan *plan, struct acme_buffer *json)
 {
@@ -71,6 +89,7 @@ acme_plan_write(const struct acme_plan *plan, struct acme_buffer *json)
                 != NULL)
         && cJSON_AddStringToObject(root, "problem", plan->problem) != NULL
         && cJSON_AddStringToObject(root, "text", plan->text) != NULL
+        && add_told(root, &plan->told)
         && add_ari(root, &plan->ari)
         && acme_json_print(json, root);
     cJSON_Delete(root);
@@ -114,6 +133,20 @@ read_ari(const cJSON *root, struct acme_ari *ari)
     }
 }
 
+/* What makes no sense is forgotten, and told again. */
+static void
+read_told(const cJSON *root, struct acme_told *told)
+{
+    const cJSON *object = acme_json_object(root, "told");
+    int64_t generation = acme_json_number(object, "generation", 0);
+    int64_t days = acme_json_number(object, "days", 0);
+
+    told->generation = generation <= UINT_MAX ? (unsigned) generation : 0;
+    told->failed_at = acme_json_time(object, "failed_at");
+    told->days = days <= DAYS_MAX ? (unsigned) days : 0;
+    read_text(object, "serial", told->serial, sizeof(told->serial));
+}
+
 bool
 acme_plan_read(struct acme_bytes json, struct acme_plan *plan)
 {
@@ -133,6 +166,7 @@ acme_plan_read(struct acme_bytes json, struct acme_plan *plan)
         read_text(root, "revoked", plan->revoked, sizeof(plan->revoked));
         read_text(root, "problem", plan->problem, sizeof(plan->problem));
         read_text(root, "text", plan->text, sizeof(plan->text));
+        read_told(root, &plan->told);
         read_ari(root, &plan->ari);
     }
     cJSON_Delete(root);
@@ -231,7 +265,9 @@ void
 acme_plan_succeeded(struct acme_plan *plan)
 {
     struct acme_ari ari = plan->ari;
+    struct acme_told told = plan->told;
 
     memset(plan, 0, sizeof(*plan));
     plan->ari = ari;
+    plan->told = told;
 }

@@ -12,6 +12,7 @@
 #include "base/buffer.h"
 #include "base/error.h"
 #include "plan/ari.h"
+#include "plan/event.h"
 
 /* plan/<folder>.json: what must survive a restart. */
 struct acme_plan {
@@ -25,6 +26,7 @@ struct acme_plan {
                                  replaced for that reason, or "" */
     char problem[64];         /* its problem type, or "" */
     char text[768];           /* its words, safe to log */
+    struct acme_told told;    /* to the program of acme_event */
     struct acme_ari ari;      /* what the CA says of the certificate */
 };
 
@@ -72,7 +74,8 @@ void acme_plan_set_clock_back(struct acme_plan *plan, int64_t now);
  */
 bool acme_plan_encourage(struct acme_plan *plan, int64_t now);
 
-/* After a success: forget the failures. What the CA says stays. */
+/* After a success: forget the failures. What the CA says, and what was told
+ * to acme_event, stays. */
 void acme_plan_succeeded(struct acme_plan *plan);
 
 #endif

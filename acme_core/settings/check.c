@@ -403,23 +403,45 @@ acme_value_ports(size_t argc, const char *const *argv, unsigned *http,
 /* ---- acme_user */
 
 static bool
+is_user_name(const char *name)
+{
+    size_t len = strlen(name);
+
+    for (size_t i = 0; i < len; i++) {
+        if (!isalnum((unsigned char) name[i])
+            && strchr("_-.$", name[i]) == NULL) {
+            return false;
+        }
+    }
+    return len > 0 && len <= 64;
+}
+
+static bool
 check_user(size_t argc, const char *const *argv, struct acme_error *err)
 {
-    size_t len = strlen(argv[0]);
-
     (void) argc;
     if (strcmp(argv[0], "root") == 0) {
         return refuse(err, argv[0], "an unprivileged user: the process that "
             "talks to the CA must not be root");
     }
-    for (size_t i = 0; i < len; i++) {
-        if (!isalnum((unsigned char) argv[0][i])
-            && strchr("_-.$", argv[0][i]) == NULL) {
-            return refuse(err, argv[0], "the name of a user");
-        }
-    }
-    return (len > 0 && len <= 64) || refuse(err, argv[0],
+    return is_user_name(argv[0]) || refuse(err, argv[0],
         "the name of a user");
+}
+
+/* ---- acme_event: program [user=NAME] */
+
+static bool
+check_event(size_t argc, const char *const *argv, struct acme_error *err)
+{
+    return check_path(1, argv, err) && (argc == 1
+        || (strncmp(argv[1], "user=", 5) == 0 && is_user_name(argv[1] + 5))
+        || refuse(err, argv[1], "user= and the name of a user"));
+}
+
+const char *
+acme_value_event_user(size_t argc, const char *const *argv)
+{
+    return argc == 2 ? argv[1] + 5 : NULL;
 }
 
 /* ---- the table */
@@ -444,6 +466,7 @@ static const checker checkers[ACME_DIRECTIVE_COUNT] = {
     [ACME_DIRECTIVE_PORT_MAP] = check_port_map,
     [ACME_DIRECTIVE_STATE_PATH] = check_path,
     [ACME_DIRECTIVE_USER] = check_user,
+    [ACME_DIRECTIVE_EVENT] = check_event,
     [ACME_DIRECTIVE_HELPER] = check_path,
 };
 

@@ -18,6 +18,8 @@ void acme_value_ports(size_t argc, const char *const *argv, unsigned *http,
 /* The types of acme_key, ECDSA first; [1] is ACME_KEY_NONE when it is one. */
 void acme_value_keys(size_t argc, const char *const *argv,
     enum acme_key_type types[ACME_KEYS_MAX]);
+/* The user of acme_event, borrowed; NULL = not given */
+const char *acme_value_event_user(size_t argc, const char *const *argv);
 /* NULL = off */
 const char *acme_value_proxy(const char *argument);
 /* A contact as URL: malloc'ed, NULL when memory ends. */

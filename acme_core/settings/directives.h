@@ -81,6 +81,11 @@
         "name", "_acme, else nobody, else daemon",                          \
         "The user as whom the process that talks to the CA runs; never "    \
         "the one of the server's workers.")                                 \
+    X(EVENT, "acme_event", "AcmeEvent", GLOBAL, 1, 2,                       \
+        "program [user=name]", "none",                                      \
+        "A program that is run when a certificate was obtained, renewed or "\
+        "installed, when that has failed, or when one is about to expire; " \
+        "as acme_user, or as this user.")                                   \
     X(HELPER, "acme_helper", "AcmeHelper", GLOBAL, 1, 1,                    \
         "file", "acme-helper where make install puts it",                   \
         "The helper program that obtains the certificates.")

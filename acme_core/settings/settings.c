@@ -18,6 +18,7 @@
 #include "settings/check.h"
 #include "settings/idn.h"
 #include "settings/name.h"
+#include "settings/program.h"
 #include "settings/scope.h"
 
 #define DEFAULT_STATE_PATH "/var/lib/acme"
@@ -69,6 +70,23 @@ set_proxy(struct acme_settings *settings, const struct acme_scope *global)
 
     settings->proxy = proxy != NULL ? strdup(proxy) : NULL;
     return proxy == NULL || settings->proxy != NULL;
+}
+
+static bool
+set_event(struct acme_settings *settings, const struct acme_scope *global)
+{
+    const struct acme_scope_value *value = acme_scope_value(NULL, global,
+        ACME_DIRECTIVE_EVENT);
+    const char *user;
+
+    if (value == NULL) {
+        return true;
+    }
+    user = acme_value_event_user(value->argc,
+        (const char *const *) value->argv);
+    settings->event = strdup(value->argv[0]);
+    settings->event_user = strdup(user != NULL ? user : settings->user);
+    return settings->event != NULL && settings->event_user != NULL;
 }
 
 static void
@@ -175,7 +193,7 @@ acme_settings_new(const struct acme_scope *global, const char *default_helper,
     settings->user = strdup(user);
     if (settings->state_path == NULL || settings->helper == NULL
         || settings->user == NULL || !set_contacts(settings, global)
-        || !set_proxy(settings, global)) {
+        || !set_proxy(settings, global) || !set_event(settings, global)) {
         acme_settings_free(settings);
         acme_fail_memory(err);
         return NULL;
@@ -223,6 +241,8 @@ acme_settings_free(struct acme_settings *settings)
     free(settings->certs);
     free(settings->state_path);
     free(settings->user);
+    free(settings->event);
+    free(settings->event_user);
     free(settings->helper);
     free(settings->proxy);
     free(settings->server);
@@ -668,6 +688,14 @@ check_user(const struct acme_settings *settings, struct acme_error *err)
 }
 
 static bool
+check_event(const struct acme_settings *settings, struct acme_error *err)
+{
+    return settings->event == NULL
+        || acme_program_check(settings->event, settings->event_user, err)
+        || acme_while(err, "acme_event");
+}
+
+static bool
 check_trust_file(const char *path, struct acme_error *err)
 {
     char text[64 * 1024];
@@ -699,7 +727,7 @@ acme_settings_check(const struct acme_settings *settings,
         return true;
     }
     if (!check_terms(settings, err) || !check_helper(settings, err)
-        || !check_user(settings, err)) {
+        || !check_user(settings, err) || !check_event(settings, err)) {
         return false;
     }
     for (size_t i = 0; i < settings->ca_count; i++) {

@@ -123,6 +123,8 @@ struct acme_settings {
     size_t contact_count;
     char *state_path;
     char *user;           /* resolved default: "_acme" or "nobody" */
+    char *event;          /* acme_event's program, an absolute path, or NULL */
+    char *event_user;     /* as whom it runs; NULL without it */
     char *helper;         /* absolute path */
     char *proxy;          /* URL, perhaps with a password, or NULL */
     unsigned port_http;   /* acme_port_map: our port for the world's 80 */
@@ -208,8 +210,9 @@ bool acme_settings_same_names(const struct acme_settings_cert *a,
 /*
  * The checks that need the whole, for -t: accept_terms is on (the error says
  * which line to add and what it means), the helper is an executable file,
- * acme_user exists (when we are root), trust files can be read and hold a
- * PEM certificate. Writes nothing. Settings without certificates pass.
+ * acme_user exists (when we are root), so do acme_event's program and user
+ * (see program.h), trust files can be read and hold a PEM certificate. Writes
+ * nothing. Settings without certificates pass.
  */
 bool acme_settings_check(const struct acme_settings *settings,
     struct acme_error *err);

@@ -87,11 +87,19 @@ put_cert(struct acme_buffer *wire, const struct acme_settings_cert *cert)
 }
 
 static bool
+put_event(struct acme_buffer *wire, const struct acme_settings *settings)
+{
+    return put_optional(wire, settings->event)
+        && (settings->event == NULL || put(wire, settings->event_user));
+}
+
+static bool
 put_all(const struct acme_settings *settings, struct acme_buffer *wire)
 {
     bool ok = put(wire, VERSION) && put_number(wire, settings->accept_terms)
         && put_texts(wire, settings->contacts, settings->contact_count)
         && put(wire, settings->state_path) && put(wire, settings->user)
+        && put_event(wire, settings)
         && put(wire, settings->helper) && put_optional(wire, settings->proxy)
         && put_number(wire, settings->port_http)
         && put_number(wire, settings->port_https)
@@ -344,6 +352,16 @@ get_certs(struct reader *reader, struct acme_settings *settings)
 }
 
 static void
+get_event(struct reader *reader, struct acme_settings *settings)
+{
+    settings->event = get_optional(reader);
+    if (settings->event != NULL) {
+        reader->broken |= settings->event[0] != '/';
+        settings->event_user = get_text(reader);
+    }
+}
+
+static void
 get_all(struct reader *reader, struct acme_settings *settings)
 {
     settings->accept_terms = get_number(reader, 1);
@@ -351,6 +369,7 @@ get_all(struct reader *reader, struct acme_settings *settings)
         &settings->contact_count);
     settings->state_path = get_path(reader);
     settings->user = get_text(reader);
+    get_event(reader, settings);
     settings->helper = get_path(reader);
     settings->proxy = get_optional(reader);
     settings->port_http = get_port(reader);

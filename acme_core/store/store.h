@@ -11,6 +11,7 @@
  *   pending/<folder>/{order.rsa.json,privkey.rsa.pem}   the second one's
  *   live/<folder> -> ../certs/<folder>/<generation>
  *   plan/<folder>.json, plan/<folder>+rsa.json
+ *   events/<number>.json                          not yet told to acme_event
  *   lock
  *
  * A generation is complete or it is not there: it is written as
@@ -117,6 +118,23 @@ bool acme_store_plan_read(struct acme_store *store, const char *name,
     struct acme_buffer *out, struct acme_error *err);
 bool acme_store_plan_write(struct acme_store *store, const char *name,
     struct acme_bytes json, struct acme_error *err);
+
+/*
+ * ---- events, by numbers from 1 on, in the order in which they happened. The
+ * folder is made with the first one.
+ */
+bool acme_store_event_write(struct acme_store *store, unsigned number,
+    struct acme_bytes json, struct acme_error *err);
+bool acme_store_event_read(struct acme_store *store, unsigned number,
+    struct acme_buffer *json, struct acme_error *err);
+/* One / all of them. What is not there is fine. */
+bool acme_store_event_remove(struct acme_store *store, unsigned number,
+    struct acme_error *err);
+bool acme_store_events_remove(struct acme_store *store,
+    struct acme_error *err);
+/* Those that there are, ascending; free the numbers. */
+bool acme_store_event_numbers(struct acme_store *store, unsigned **numbers,
+    size_t *count, struct acme_error *err);
 
 /* ---- generations */
 
