@@ -144,7 +144,9 @@ read_told(const cJSON *root, struct acme_told *told)
     told->generation = generation <= UINT_MAX ? (unsigned) generation : 0;
     told->failed_at = acme_json_time(object, "failed_at");
     told->days = days <= DAYS_MAX ? (unsigned) days : 0;
-    read_text(object, "serial", told->serial, sizeof(told->serial));
+    if (told->days > 0) {
+        read_text(object, "serial", told->serial, sizeof(told->serial));
+    }
 }
 
 bool

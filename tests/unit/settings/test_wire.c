@@ -38,6 +38,7 @@ static struct acme_settings_cert certs[] = {
 static const struct acme_settings full = {
     .accept_terms = true, .contacts = contacts, .contact_count = 2,
     .state_path = "/var/lib/acme", .user = "_acme", .helper = "/opt/helper",
+    .event = "/opt/told", .event_user = "root",
     .proxy = "http://user:word@proxy.test:3128",
     .port_http = 5002, .port_https = 65535, .listens_https = true,
     .reload = true,
@@ -107,6 +108,8 @@ same_settings(const struct acme_settings *a, const struct acme_settings *b)
     same_text(a->state_path, b->state_path);
     same_text(a->user, b->user);
     same_text(a->helper, b->helper);
+    same_text(a->event, b->event);
+    same_text(a->event_user, b->event_user);
     same_text(a->proxy, b->proxy);
     assert_int_equal(a->port_http, b->port_http);
     assert_int_equal(a->port_https, b->port_https);
@@ -259,13 +262,13 @@ another_version_is_refused_and_named(void **state)
 
 /* The least settings there are, one text a row, to change them one by one. */
 static const char *const fields[] = { VERSION, "1", "1", "mailto:a@b.test",
-    "/state", "user", "/helper", "", "80", "443", "0", "1", "1", "10", "", "0", "",
+    "/state", "user", "/told", "root", "/helper", "", "80", "443", "0", "1", "1", "10", "", "0", "",
     "0", "6", "1", "0", "1", "ca", "https://ca.test/", "", "kid", "/eab", "HS256", "1",
     "1", "a.test", "ecdsa:256", "rsa:2048", "1", "0", "a.test", "1", "http-01",
     "", "0", "" };
 
 enum {
-    TERMS = 1, CONTACTS, CONTACT, STATE_PATH, USER, HELPER, PROXY, PORT_HTTP,
+    TERMS = 1, CONTACTS, CONTACT, STATE_PATH, USER, EVENT, EVENT_USER, HELPER, PROXY, PORT_HTTP,
     PORT_HTTPS, LISTENS_HTTP, LISTENS_HTTPS, RELOAD, DELAY, SERVER, DIALECT,
     LOG_PATH, LOG_ID, LOG_LEVEL, RELOAD_SIGNAL, CHECK_FIRST, CAS, CA_NAME, CA_URL, TRUST, EAB_KID, EAB_FILE,
     EAB_ALGORITHM, CERTS, NAMES,
@@ -315,6 +318,9 @@ static const struct {
     { "no state path", STATE_PATH, "" },
     { "a relative state path", STATE_PATH, "state" },
     { "no user", USER, "" },
+    { "a relative program", EVENT, "told" },
+    { "a program of nobody", EVENT_USER, "" },
+    { "a user of no program", EVENT, "" },
     { "no helper", HELPER, "" },
     { "a relative helper", HELPER, "helper" },
     { "port 0", PORT_HTTP, "0" },
