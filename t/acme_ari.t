@@ -18,7 +18,14 @@ if (!$ca->has_renewal_info) {
     plan(skip_all => 'this Pebble has no renewal information: name one of 2.8 or newer in PEBBLE');
 }
 my $why = 'https://ca.test/why?incident=';
-my $server = $t->server(ca => $ca, sites => [ { names => 'a.test' } ])->start;
+my $told = $t->path('told');
+my $program = $t->path('told.sh');
+mkdir $told;
+chmod 0777, $told;
+spew($program, "#!/bin/sh\n{ echo \"\$1 \$2 \$(cat)\"; } >>$told/log\n");
+chmod 0755, $program;
+my $server = $t->server(ca => $ca, global => "acme_event $program;",
+    sites => [ { names => 'a.test' } ])->start;
 my @both = ('b.test', 'b.test+rsa');   # a certificate of two key types
 my $first = $server->issued('a.test');
 
@@ -50,6 +57,10 @@ ok($moved->{start} le $moved->{chosen} && $moved->{chosen} lt $moved->{end},
     'a moment of the new window is chosen');
 cmp_ok($moved->{start}, 'ne', $known->{start}, 'which is another one');
 is($ca->orders, 1, 'nothing is ordered');
+ok(wait_for(sub { slurp("$told/log") =~ /^ari-changed a\.test /m }),
+    'acme_event is told');
+like(slurp("$told/log"), qr/^ari-changed .*"renewal":\{"start":"\Q$moved->{start}\E","end":"\Q$moved->{end}\E","chosen":"\Q$moved->{chosen}\E","explanation":"\Q${why}1\E"\}/m,
+    'the window, the moment and the reason');
 
 # No answer that can be used: what is known stays.
 for my $answer (window(3600 * 24, 3600 * 12, ''), '<html>') {
