@@ -7,9 +7,9 @@
 #include "keeper/service.h"
 
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <unistd.h>
 
 #include "format/json.h"
 #include "store/live.h"
@@ -79,8 +79,9 @@ service_generation(const struct job *job, const struct keeper *keeper,
     struct acme_buffer meta = ACME_BUFFER(ACME_STORE_FILE_MAX);
     struct acme_error ignored;
     char path[PATH_MAX];
+    unsigned number;
     int fd = acme_store_live_open(keeper->settings->state_path,
-        job->cert->folder, path, sizeof(path), &ignored);
+        job->cert->folder, &number, path, sizeof(path), &ignored);
 
     *has_second = false;
     if (fd < 0) {
@@ -89,7 +90,7 @@ service_generation(const struct job *job, const struct keeper *keeper,
     *has_second = acme_store_meta_read(fd, 1, &meta, &ignored);
     acme_buffer_free(&meta);
     close(fd);
-    return (unsigned) strtoul(strrchr(path, '/') + 1, NULL, 10);
+    return number;
 }
 
 /* ---- its judgement */
