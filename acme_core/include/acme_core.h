@@ -10,6 +10,7 @@
 #include "page/page.h"
 #include "serve/serve.h"
 #include "serve/spawn.h"
+#include "settings/listener.h"
 #include "settings/settings.h"
 #include "store/assign.h"
 #include "store/store.h"

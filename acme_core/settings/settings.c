@@ -218,6 +218,8 @@ free_cert(struct acme_settings_cert *cert)
     free(cert->where);
     free(cert->profile);
     free(cert->chain);
+    free(cert->listener.name);
+    free(cert->listener.address);
 }
 
 void

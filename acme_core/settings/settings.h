@@ -100,6 +100,16 @@ struct acme_settings_ca {
     enum acme_hmac eab_algorithm;
 };
 
+/* Where a server shows a certificate to whoever connects with TLS. */
+struct acme_settings_listener {
+    char *name;           /* one of the certificate's, that the server knows;
+                             an address: clients that name nobody see it;
+                             NULL: there is no such place that we know of */
+    char *address;        /* numeric */
+    unsigned port;
+    bool proxy_protocol;  /* each connection begins with a PROXY header */
+};
+
 struct acme_settings_cert {
     char **names;         /* lower case, as given, without duplicates */
     size_t name_count;    /* at least 1 */
@@ -112,6 +122,7 @@ struct acme_settings_cert {
     char *profile;        /* acme_profile, or NULL */
     bool profile_required;
     char *chain;          /* acme_preferred_chain, or NULL */
+    struct acme_settings_listener listener;  /* a fact about the server */
     char *folder;         /* in the store; set by acme_store_assign */
     char *where;          /* file:line of the first acme_domain of it; not
                              in the wire form: lines move */

@@ -76,6 +76,16 @@ put_manner(struct acme_buffer *wire, const struct acme_settings_cert *cert)
 }
 
 static bool
+put_listener(struct acme_buffer *wire,
+    const struct acme_settings_listener *listener)
+{
+    return put_optional(wire, listener->name)
+        && (listener->name == NULL || (put(wire, listener->address)
+            && put_number(wire, listener->port)
+            && put_number(wire, listener->proxy_protocol)));
+}
+
+static bool
 put_cert(struct acme_buffer *wire, const struct acme_settings_cert *cert)
 {
     return put_texts(wire, cert->names, cert->name_count)
@@ -83,7 +93,7 @@ put_cert(struct acme_buffer *wire, const struct acme_settings_cert *cert)
         && put_optional(wire, acme_key_type_name(cert->key_types[1]))
         && put_number(wire, cert->reuse_key)
         && put_number(wire, cert->ca) && put_optional(wire, cert->folder)
-        && put_manner(wire, cert);
+        && put_manner(wire, cert) && put_listener(wire, &cert->listener);
 }
 
 static bool
@@ -314,6 +324,22 @@ get_manner(struct reader *reader, struct acme_settings_cert *cert)
 }
 
 static void
+get_listener(struct reader *reader, struct acme_settings_cert *cert)
+{
+    struct acme_settings_listener *listener = &cert->listener;
+
+    listener->name = get_optional(reader);
+    if (listener->name == NULL) {
+        return;
+    }
+    listener->address = get_text(reader);
+    listener->port = get_port(reader);
+    listener->proxy_protocol = get_number(reader, 1);
+    reader->broken |= !acme_settings_has_name(cert, listener->name)
+        || listener->address == NULL || !acme_name_is_ip(listener->address);
+}
+
+static void
 get_cert(struct reader *reader, const struct acme_settings *settings,
     struct acme_settings_cert *cert)
 {
@@ -326,6 +352,7 @@ get_cert(struct reader *reader, const struct acme_settings *settings,
     cert->ca = get_number(reader, CAS_MAX);
     cert->folder = get_optional(reader);
     get_manner(reader, cert);
+    get_listener(reader, cert);
     if (cert->name_count == 0 || cert->ca >= settings->ca_count
         || !is_folder(cert->folder)) {
         reader->broken = true;

@@ -29,7 +29,8 @@ static struct acme_settings_cert certs[] = {
         ACME_KEY_ECDSA_384, ACME_KEY_RSA_2048 }, .reuse_key = true, .ca = 1,
         .folder = "a.test", .challenges = { ACME_TLS_ALPN_01,
         ACME_HTTP_01 }, .challenge_count = 2, .profile = "shortlived",
-        .profile_required = true, .chain = "ISRG Root X1" },
+        .profile_required = true, .chain = "ISRG Root X1",
+        .listener = { "www.a.test", "::1", 8443, true } },
     { .names = second_names, .name_count = 1, .key_types = {
         ACME_KEY_RSA_4096 }, .folder = "b.test-2", .challenges = {
         ACME_HTTP_01 }, .challenge_count = 1 },
@@ -95,6 +96,10 @@ same_cert(const struct acme_settings_cert *a,
     same_text(a->chain, b->chain);
     assert_int_equal(a->ca, b->ca);
     same_text(a->folder, b->folder);
+    same_text(a->listener.name, b->listener.name);
+    same_text(a->listener.address, b->listener.address);
+    assert_int_equal(a->listener.port, b->listener.port);
+    assert_int_equal(a->listener.proxy_protocol, b->listener.proxy_protocol);
 }
 
 static void
@@ -265,7 +270,7 @@ static const char *const fields[] = { VERSION, "1", "1", "mailto:a@b.test",
     "/state", "user", "/told", "root", "/helper", "", "80", "443", "0", "1", "1", "10", "", "0", "",
     "0", "6", "1", "0", "1", "ca", "https://ca.test/", "", "kid", "/eab", "HS256", "1",
     "1", "a.test", "ecdsa:256", "rsa:2048", "1", "0", "a.test", "1", "http-01",
-    "", "0", "" };
+    "", "0", "", "a.test", "127.0.0.1", "443", "0" };
 
 enum {
     TERMS = 1, CONTACTS, CONTACT, STATE_PATH, USER, EVENT, EVENT_USER, HELPER, PROXY, PORT_HTTP,
@@ -273,7 +278,8 @@ enum {
     LOG_PATH, LOG_ID, LOG_LEVEL, RELOAD_SIGNAL, CHECK_FIRST, CAS, CA_NAME, CA_URL, TRUST, EAB_KID, EAB_FILE,
     EAB_ALGORITHM, CERTS, NAMES,
     NAME, KEY, SECOND_KEY, REUSE_KEY, CA, FOLDER, CHALLENGES, CHALLENGE,
-    PROFILE, PROFILE_REQUIRED, CHAIN, FIELDS
+    PROFILE, PROFILE_REQUIRED, CHAIN, AT_NAME, AT_ADDRESS, AT_PORT,
+    AT_PROXY, FIELDS
 };
 
 /* Are the least settings taken with another text in this place? */
@@ -373,6 +379,11 @@ static const struct {
     { "this folder", FOLDER, "." },
     { "a path for a folder", FOLDER, "../../etc" },
     { "an absolute path for a folder", FOLDER, "/etc" },
+    { "served with a foreign name", AT_NAME, "b.test" },
+    { "served at a name", AT_ADDRESS, "a.test" },
+    { "served nowhere", AT_ADDRESS, "" },
+    { "served at no port", AT_PORT, "0" },
+    { "served with half a header", AT_PROXY, "2" },
 };
 
 static void
