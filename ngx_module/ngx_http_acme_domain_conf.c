@@ -34,6 +34,11 @@ static void ngx_http_acme_domain_set_listeners(ngx_conf_t *cf,
     struct acme_settings *settings);
 static ngx_uint_t ngx_http_acme_domain_has_tls(ngx_conf_t *cf,
     ngx_http_core_srv_conf_t *cscf);
+static ngx_int_t ngx_http_acme_domain_add_listeners(ngx_conf_t *cf,
+    struct acme_settings *settings, ngx_uint_t cert,
+    ngx_http_core_srv_conf_t *cscf);
+static ngx_uint_t ngx_http_acme_domain_is_reached(ngx_http_conf_port_t *port,
+    ngx_http_conf_addr_t *addr, char *text);
 static void ngx_http_acme_domain_warn(void *ctx, const char *text);
 static struct acme_scope *ngx_http_acme_domain_scope(
     ngx_http_core_srv_conf_t *cscf);
@@ -231,6 +236,15 @@ ngx_http_acme_domain_build(ngx_conf_t *cf,
     }
 
     ngx_http_acme_domain_set_listeners(cf, settings);
+
+    for (i = 0; i < cmcf->servers.nelts; i++) {
+        if (ngx_http_acme_domain_add_listeners(cf, settings, certs[i],
+                                               cscfp[i])
+            != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+    }
 
     now = ngx_timeofday();
     amcf->read_ms = (int64_t) now->sec * 1000 + now->msec;
@@ -508,4 +522,105 @@ ngx_http_acme_domain_has_tls(ngx_conf_t *cf, ngx_http_core_srv_conf_t *cscf)
     }
 
     return 0;
+}
+
+
+/* where clients with TLS find the certificate of a server */
+
+static ngx_int_t
+ngx_http_acme_domain_add_listeners(ngx_conf_t *cf,
+    struct acme_settings *settings, ngx_uint_t cert,
+    ngx_http_core_srv_conf_t *cscf)
+{
+    char                         text[ACME_ADDRESS_SIZE];
+    ngx_uint_t                   p, a, s;
+    ngx_http_conf_port_t        *port;
+    ngx_http_conf_addr_t        *addr;
+    struct acme_listener         listener;
+    ngx_http_core_srv_conf_t   **server;
+    ngx_http_core_main_conf_t   *cmcf;
+
+    cmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module);
+
+    if (cmcf->ports == NULL
+        || !acme_scope_has(ngx_http_acme_domain_scope(cscf),
+                           ACME_DIRECTIVE_DOMAIN))
+    {
+        return NGX_OK;
+    }
+
+    ngx_memzero(&listener, sizeof(struct acme_listener));
+
+    listener.address = text;
+    listener.name_count = cscf->server_names.nelts;
+    listener.names = ngx_http_acme_domain_server_names(cf, cscf);
+
+    if (listener.names == NULL) {
+        return NGX_ERROR;
+    }
+
+    port = cmcf->ports->elts;
+
+    for (p = 0; p < cmcf->ports->nelts; p++) {
+        addr = port[p].addrs.elts;
+
+        for (a = 0; a < port[p].addrs.nelts; a++) {
+
+            if (!addr[a].opt.ssl
+#if (NGX_HTTP_V3)
+                || addr[a].opt.quic
+#endif
+                || !ngx_http_acme_domain_is_reached(&port[p], &addr[a], text))
+            {
+                continue;
+            }
+
+            listener.port = port[p].port;
+            listener.proxy_protocol = addr[a].opt.proxy_protocol;
+            listener.is_default = (addr[a].default_server == cscf);
+
+            server = addr[a].servers.elts;
+
+            for (s = 0; s < addr[a].servers.nelts; s++) {
+                if (server[s] == cscf) {
+                    acme_settings_add_listener(settings, cert, &listener);
+                    break;
+                }
+            }
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+/*
+ * the address to connect to; there is none behind a unix socket, and none
+ * where the loopback stands for all addresses but has a listener of its own
+ */
+
+static ngx_uint_t
+ngx_http_acme_domain_is_reached(ngx_http_conf_port_t *port,
+    ngx_http_conf_addr_t *addr, char *text)
+{
+    char                   other[ACME_ADDRESS_SIZE];
+    ngx_uint_t             a;
+    ngx_http_conf_addr_t  *addrs;
+
+    if (!acme_listener_address(addr->opt.sockaddr, text)) {
+        return 0;
+    }
+
+    addrs = port->addrs.elts;
+
+    for (a = 0; addr->opt.wildcard && a < port->addrs.nelts; a++) {
+        if (&addrs[a] != addr
+            && acme_listener_address(addrs[a].opt.sockaddr, other)
+            && ngx_strcmp(other, text) == 0)
+        {
+            return 0;
+        }
+    }
+
+    return 1;
 }
