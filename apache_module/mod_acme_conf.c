@@ -361,6 +361,173 @@ static void set_listeners(apr_pool_t *p, server_rec *s, apr_hash_t *sections)
                                         1), warn, &warning);
 }
 
+/* Of a wildcard address ("*") only the length of its family's is known. */
+static int is_any(const apr_sockaddr_t *address)
+{
+    static const struct in6_addr any;
+
+    return memcmp(address->ipaddr_ptr, &any, address->ipaddr_len) == 0;
+}
+
+/* Is it for connections to this address and port? 2: for it by name. */
+static int takes(server_rec *s, const char *address, apr_port_t port)
+{
+    char text[ACME_ADDRESS_SIZE];
+    server_addr_rec *at;
+    int found = 0;
+
+    for (at = s->addrs; s->is_virtual && at != NULL; at = at->next) {
+        if (at->host_port != 0 && at->host_port != port) {
+            continue;
+        }
+        if (is_any(at->host_addr)) {
+            found = found > 1 ? found : 1;
+        }
+        else if (acme_listener_address((const struct sockaddr *)
+                                       &at->host_addr->sa, text)
+                 && strcmp(text, address) == 0) {
+            found = 2;
+        }
+    }
+    return found;
+}
+
+/*
+ * One address and port to connect to. Of the servers for it by name, else of
+ * those for all addresses, the first one in the file is its default; else it
+ * is the main server.
+ */
+typedef struct {
+    const char *address;
+    apr_port_t port;
+    int best;                   /* how well servers take it */
+    server_rec *is_default;
+    int proxy_protocol;         /* mod_remoteip has it for addresses: where
+                                   one virtual host says it, all have it */
+} target_t;
+
+static void find_default(target_t *target, const apr_array_header_t *servers)
+{
+    int i;
+
+    target->is_default = APR_ARRAY_IDX(servers, 0, server_rec *);
+    for (i = 1; i < servers->nelts; i++) {
+        server_rec *one = APR_ARRAY_IDX(servers, i, server_rec *);
+        int how = takes(one, target->address, target->port);
+
+        if (how > target->best) {
+            target->best = how;
+            target->is_default = one;
+        }
+    }
+}
+
+static void add_listener(target_t *target, apr_pool_t *p, server_rec *s)
+{
+    mod_acme_server_t *server = ap_get_module_config(s->module_config,
+                                                     &acme_module);
+    apr_array_header_t *names = server_names(p, s, 1);
+    struct acme_listener listener = {
+        .address = target->address, .port = target->port,
+        .proxy_protocol = target->proxy_protocol,
+        .is_default = target->is_default == s,
+        .names = (const char *const *)names->elts,
+        .name_count = names->nelts
+    };
+
+    acme_settings_add_listener(mod_acme_model.settings, server->cert,
+                               &listener);
+}
+
+/* Who serves TLS with a certificate of ours, who wants a PROXY header. */
+typedef struct {
+    apr_pool_t *p;
+    const apr_array_header_t *servers;
+    apr_array_header_t *managed, *proxied;
+    apr_hash_t *targets;        /* that were looked at */
+} search_t;
+
+static void look_at(search_t *search, const apr_sockaddr_t *address,
+                    apr_port_t port)
+{
+    char text[ACME_ADDRESS_SIZE], *key;
+    target_t target = { text, port, 0, NULL, 0 };
+    int i;
+
+    if (!acme_listener_address((const struct sockaddr *)&address->sa, text)) {
+        return;
+    }
+    key = apr_psprintf(search->p, "%s %d", text, port);
+    if (apr_hash_get(search->targets, key, APR_HASH_KEY_STRING) != NULL) {
+        return;
+    }
+    apr_hash_set(search->targets, key, APR_HASH_KEY_STRING, key);
+    find_default(&target, search->servers);
+    for (i = 0; i < search->proxied->nelts; i++) {
+        target.proxy_protocol |= takes(APR_ARRAY_IDX(search->proxied, i,
+                                                     server_rec *),
+                                       text, port) != 0;
+    }
+    for (i = 0; i < search->managed->nelts; i++) {
+        server_rec *s = APR_ARRAY_IDX(search->managed, i, server_rec *);
+
+        if (takes(s, text, port) == target.best) {
+            add_listener(&target, search->p, s);
+        }
+    }
+}
+
+/* A listener for all addresses is one for those that servers name, too. */
+static void look_at_listener(search_t *search, const ap_listen_rec *listener)
+{
+    const apr_sockaddr_t *bound = listener->bind_addr;
+    server_addr_rec *at;
+    int i;
+
+    look_at(search, bound, bound->port);
+    for (i = 0; is_any(bound) && i < search->managed->nelts; i++) {
+        server_rec *s = APR_ARRAY_IDX(search->managed, i, server_rec *);
+
+        for (at = s->addrs; s->is_virtual && at != NULL; at = at->next) {
+            if (!is_any(at->host_addr)
+                && (at->host_port == 0 || at->host_port == bound->port)) {
+                look_at(search, at->host_addr, bound->port);
+            }
+        }
+    }
+}
+
+/* Where clients with TLS find the certificates. */
+static void add_listeners(apr_pool_t *p, apr_hash_t *sections,
+                          const apr_array_header_t *servers)
+{
+    search_t search = {
+        p, servers, apr_array_make(p, 16, sizeof(server_rec *)),
+        apr_array_make(p, 16, sizeof(server_rec *)), apr_hash_make(p)
+    };
+    ap_listen_rec *listener;
+    int i;
+
+    for (i = 0; i < servers->nelts; i++) {
+        server_rec *s = APR_ARRAY_IDX(servers, i, server_rec *);
+        const ap_directive_t *section = section_of(p, sections, s);
+        const ap_directive_t *line = section == NULL ? NULL
+            : mod_acme_find(section, "RemoteIPProxyProtocol");
+
+        if (line != NULL && s->is_virtual
+            && strcasecmp(line->args, "off") != 0) {
+            APR_ARRAY_PUSH(search.proxied, server_rec *) = s;
+        }
+        if (domain_where(s) != NULL && section != NULL
+            && mod_acme_has_tls(section, s->is_virtual, p)) {
+            APR_ARRAY_PUSH(search.managed, server_rec *) = s;
+        }
+    }
+    for (listener = ap_listeners; listener; listener = listener->next) {
+        look_at_listener(&search, listener);
+    }
+}
+
 /* What depends on the machine. At a restart it must not end httpd. */
 static int check_machine(apr_pool_t *pconf, server_rec *s, int restart)
 {
@@ -427,6 +594,7 @@ int mod_acme_check_config(apr_pool_t *pconf, apr_pool_t *plog,
         return HTTP_INTERNAL_SERVER_ERROR;
     }
     set_listeners(ptemp, s, sections);
+    add_listeners(ptemp, sections, servers);
     mod_acme_model.read_ms = apr_time_as_msec(apr_time_now());
     if (!acme_store_assign(mod_acme_model.settings, &err)) {
         mod_acme_log(s, APLOG_ERR, err.text);
