@@ -64,6 +64,8 @@ static const struct message_rule rules[] = {
     [ACME_MESSAGE_RENEWAL_INFO] = { "RENEWAL_INFO", KEEPER, false,
                                     { NAME, 0, 0, 0 } },
     [ACME_MESSAGE_TASK]         = { "TASK",         KEEPER, false, { 0 } },
+    [ACME_MESSAGE_PROBE]        = { "PROBE",        KEEPER, false,
+                                    { NAME, WORD, 0, 0 } },
     [ACME_MESSAGE_DIRECTORY]    = { "DIRECTORY",    AGENT,  false,
                                     { URL, URLS, URL, URL, WORDS, URL, URL } },
     [ACME_MESSAGE_SAVE_ACCOUNT] = { "SAVE_ACCOUNT", AGENT,  false,
@@ -92,6 +94,10 @@ static const struct message_rule rules[] = {
     [ACME_MESSAGE_NO_RENEWAL_INFO] = { "NO_RENEWAL_INFO", AGENT, false,
                                     { 0 } },
     [ACME_MESSAGE_RENEWAL_FAILED] = { "RENEWAL_FAILED", AGENT, false,
+                                    { WORDS, 0, 0, 0 } },
+    [ACME_MESSAGE_SERVED]       = { "SERVED",       AGENT,  false,
+                                    { WORD, NAME, NAME, WORD } },
+    [ACME_MESSAGE_NOT_SERVED]   = { "NOT_SERVED",   AGENT,  false,
                                     { WORDS, 0, 0, 0 } },
 };
 

@@ -40,6 +40,9 @@ enum { ACME_MESSAGE_TEXTS = 8, ACME_MESSAGE_MAX = 64 * 1024 };
  *   TASK       job that is one request: number = session, status = enum
  *              acme_kind (KEY_CHANGE or REVOKE)
  *   RENEWAL_INFO  question: certID; number = session
+ *   PROBE      question: name or IP address to ask a TLS server for, the
+ *              address to connect to; number = port, status = 1: it expects
+ *              a PROXY header
  *
  * agent to keeper
  *   DIRECTORY     session: final directory URL, all its URLs (one a line),
@@ -68,6 +71,10 @@ enum { ACME_MESSAGE_TEXTS = 8, ACME_MESSAGE_MAX = 64 * 1024 };
  *                 ""; at = retry_at; ends the question
  *   NO_RENEWAL_INFO  question: the CA does not offer it; ends the question
  *   RENEWAL_FAILED  question: why; at = retry_at; ends the question
+ *   SERVED        question: what the server shows: SHA-256 of the leaf in
+ *                 hexadecimal, its subject, issuer and serial number;
+ *                 at = notAfter; ends the question
+ *   NOT_SERVED    question: why it shows nothing; ends the question
  *   LOG           session or job: text; number = enum acme_log_level
  */
 enum acme_message_type {
@@ -79,6 +86,7 @@ enum acme_message_type {
     ACME_MESSAGE_REFUSED,
     ACME_MESSAGE_RENEWAL_INFO,
     ACME_MESSAGE_TASK,
+    ACME_MESSAGE_PROBE,
     ACME_MESSAGE_DIRECTORY = 32,
     ACME_MESSAGE_SAVE_ACCOUNT,
     ACME_MESSAGE_KEY,
@@ -93,7 +101,9 @@ enum acme_message_type {
     ACME_MESSAGE_LOG,
     ACME_MESSAGE_RENEWAL_WINDOW,
     ACME_MESSAGE_NO_RENEWAL_INFO,
-    ACME_MESSAGE_RENEWAL_FAILED
+    ACME_MESSAGE_RENEWAL_FAILED,
+    ACME_MESSAGE_SERVED,
+    ACME_MESSAGE_NOT_SERVED
 };
 
 /* What not every CA has. */

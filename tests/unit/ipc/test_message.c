@@ -95,6 +95,7 @@ static const struct {
     { "RENEWAL_INFO", ACME_MESSAGE_RENEWAL_INFO, ACME_END_AGENT,
         { 256, 0, 0, 0 } },
     { "TASK", ACME_MESSAGE_TASK, ACME_END_AGENT, { 0 } },
+    { "PROBE", ACME_MESSAGE_PROBE, ACME_END_AGENT, { 256, 64 } },
     { "DIRECTORY", ACME_MESSAGE_DIRECTORY, ACME_END_KEEPER,
         { 2048, 16 * 1024, 2048, 2048, 1024, 2048, 2048 } },
     { "SAVE_ACCOUNT", ACME_MESSAGE_SAVE_ACCOUNT, ACME_END_KEEPER,
@@ -118,6 +119,8 @@ static const struct {
         { 0 } },
     { "RENEWAL_FAILED", ACME_MESSAGE_RENEWAL_FAILED, ACME_END_KEEPER,
         { 1024, 0, 0, 0 } },
+    { "SERVED", ACME_MESSAGE_SERVED, ACME_END_KEEPER, { 64, 256, 256, 64 } },
+    { "NOT_SERVED", ACME_MESSAGE_NOT_SERVED, ACME_END_KEEPER, { 1024 } },
 };
 
 enum { TYPES = sizeof(types) / sizeof(types[0]) };
