@@ -14,6 +14,7 @@
 
 #include "agent/ca.h"
 #include "agent/job.h"
+#include "agent/probe.h"
 #include "agent/renewal.h"
 #include "agent/sender.h"
 #include "agent/state.h"
@@ -174,6 +175,7 @@ static const struct {
     { ACME_MESSAGE_DONE,    take_done },
     { ACME_MESSAGE_REFUSED, take_refused },
     { ACME_MESSAGE_RENEWAL_INFO, agent_renewal_take_question },
+    { ACME_MESSAGE_PROBE,   agent_probe_begin },
 };
 
 static void
@@ -341,6 +343,7 @@ run(struct agent *agent)
         while (acme_fetch_next_finished(agent->fetch, &tag, &reply)) {
             take_reply(agent, tag, &reply);
         }
+        agent_probe_finish(agent);
         while (next_message(agent, &message)) {
             take_message(agent, &message);
         }
@@ -374,6 +377,7 @@ free_agent(struct agent *agent)
     for (size_t i = 0; i < agent->ca_count; i++) {
         ca_free(agent->cas[i]);
     }
+    agent_probe_free(agent);
     acme_channel_free(agent->channel);
     acme_fetch_free(agent->fetch);
     free(agent);

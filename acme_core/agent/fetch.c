@@ -7,7 +7,6 @@
 
 #include "agent/fetch.h"
 
-#include <curl/curl.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,7 +17,7 @@
 
 enum {
     CONNECTIONS_PER_HOST = 4,
-    CONNECTIONS_MAX = 64,
+    CONNECTIONS_MAX = 64 + ACME_FETCH_GUESTS_MAX,
     STREAMS_PER_CONNECTION = 256,
     REDIRECTS_MAX = 3,
     HEADER_BYTES_MAX = 64 * 1024,
@@ -59,6 +58,12 @@ struct acme_fetch {
     struct transfer *idle;
     unsigned idle_count;
     unsigned long connections;
+    unsigned guest_count;           /* running */
+    struct {
+        CURL *easy;
+        CURLcode code;
+    } gone[ACME_FETCH_GUESTS_MAX];  /* guests that have finished */
+    unsigned gone_count;
     bool suspicious;                /* a transfer timed out on a connection */
     bool http_1;                    /* a reply came without multiplexing */
 };
@@ -507,6 +512,25 @@ conclude(struct acme_fetch *fetch, struct transfer *transfer, CURLcode code)
     reply->failure = transfer->failure;
 }
 
+static bool
+is_running(const struct acme_fetch *fetch, const struct transfer *transfer)
+{
+    const struct transfer *at = fetch->running;
+
+    while (at != NULL && at != transfer) {
+        at = at->next;
+    }
+    return at != NULL;
+}
+
+static void
+let_go(struct acme_fetch *fetch, CURL *guest, CURLcode code)
+{
+    acme_fetch_leave(fetch, guest);
+    fetch->gone[fetch->gone_count].easy = guest;
+    fetch->gone[fetch->gone_count++].code = code;
+}
+
 static void
 collect(struct acme_fetch *fetch)
 {
@@ -523,6 +547,10 @@ collect(struct acme_fetch *fetch)
         }
         curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &mine);
         transfer = (struct transfer *) mine;
+        if (!is_running(fetch, transfer)) {
+            let_go(fetch, message->easy_handle, code);
+            continue;
+        }
         leave_curl(fetch, transfer);
         conclude(fetch, transfer, code);
         transfer->phase = FINISHED;
@@ -539,7 +567,8 @@ collect(struct acme_fetch *fetch)
 static bool
 drop_connections(struct acme_fetch *fetch, struct acme_error *err)
 {
-    if (!fetch->suspicious || fetch->running != NULL) {
+    if (!fetch->suspicious || fetch->running != NULL
+        || fetch->guest_count > 0) {
         return true;
     }
     fetch->suspicious = false;
@@ -578,7 +607,7 @@ acme_fetch_wait(struct acme_fetch *fetch, int fd, short events,
     if (timeout_ms < 0 || timeout_ms > WAIT_MAX_MS) {
         timeout_ms = WAIT_MAX_MS;
     }
-    if (fetch->finished != NULL) {
+    if (fetch->finished != NULL || fetch->gone_count > 0) {
         timeout_ms = 0;
     }
     code = curl_multi_poll(fetch->multi, &extra, fd >= 0 ? 1 : 0, timeout_ms,
@@ -647,4 +676,34 @@ unsigned long
 acme_fetch_connections(const struct acme_fetch *fetch)
 {
     return fetch->connections;
+}
+
+/* ---- guests */
+
+bool
+acme_fetch_join(struct acme_fetch *fetch, CURL *guest)
+{
+    if (fetch->guest_count + fetch->gone_count == ACME_FETCH_GUESTS_MAX
+        || curl_multi_add_handle(fetch->multi, guest) != CURLM_OK) {
+        return false;
+    }
+    fetch->guest_count++;
+    return true;
+}
+
+void
+acme_fetch_leave(struct acme_fetch *fetch, CURL *guest)
+{
+    curl_multi_remove_handle(fetch->multi, guest);
+    fetch->guest_count--;
+}
+
+CURL *
+acme_fetch_next_guest(struct acme_fetch *fetch, CURLcode *code_out)
+{
+    if (fetch->gone_count == 0) {
+        return NULL;
+    }
+    *code_out = fetch->gone[--fetch->gone_count].code;
+    return fetch->gone[fetch->gone_count].easy;
 }

@@ -8,12 +8,15 @@
 #ifndef ACME_AGENT_FETCH_H
 #define ACME_AGENT_FETCH_H
 
+#include <curl/curl.h>
 #include <stdbool.h>
 #include <stdint.h>
 
 #include "base/buffer.h"
 #include "base/error.h"
 #include "protocol/request.h"
+
+enum { ACME_FETCH_GUESTS_MAX = 16 };
 
 struct acme_fetch;
 
@@ -56,6 +59,16 @@ bool acme_fetch_next_finished(struct acme_fetch *fetch, uint64_t *tag_out,
 
 /* Forget a transfer; nothing comes back for its tag. */
 void acme_fetch_cancel(struct acme_fetch *fetch, uint64_t tag);
+
+/*
+ * Drive a handle of another kind along with the transfers. Its owner has set
+ * it up and frees it: after it was given back as finished, or was taken out.
+ */
+bool acme_fetch_join(struct acme_fetch *fetch, CURL *guest);
+void acme_fetch_leave(struct acme_fetch *fetch, CURL *guest);
+
+/* A guest that has finished, and how; NULL: none has. */
+CURL *acme_fetch_next_guest(struct acme_fetch *fetch, CURLcode *code_out);
 
 /* New connections opened so far, for the status and the tests' log line. */
 unsigned long acme_fetch_connections(const struct acme_fetch *fetch);

@@ -95,6 +95,8 @@ struct question {
     char cert_id[257];
 };
 
+struct probe;
+
 struct agent {
     struct acme_fetch *fetch;
     struct acme_channel *channel;
@@ -104,6 +106,7 @@ struct agent {
     size_t job_count;
     struct question questions[QUESTIONS_MAX];
     size_t question_count;
+    struct probe *probes;         /* under way, in no order */
     int64_t now_ms;               /* of this turn of the loop */
     int64_t clock_ahead_ms;       /* of the system's, when that went back */
     bool stopping;                /* the keeper is gone */
