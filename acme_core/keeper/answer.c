@@ -16,6 +16,7 @@
 #include "keeper/account.h"
 #include "keeper/attempt.h"
 #include "keeper/pending.h"
+#include "keeper/prove.h"
 #include "keeper/renewal.h"
 #include "keeper/service.h"
 #include "keeper/task.h"
@@ -706,6 +707,9 @@ answer_message(struct keeper *keeper, const struct acme_message *message,
 
     if (renewal_is_answer(message)) {
         return renewal_take_answer(keeper, message, err);
+    }
+    if (prove_is_answer(message)) {
+        return prove_take_answer(keeper, message, err);
     }
     for (size_t i = 0; i < sizeof(request_rules) / sizeof(*request_rules);
          i++) {

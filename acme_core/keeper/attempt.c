@@ -22,6 +22,7 @@
 #include "keeper/deploy.h"
 #include "keeper/event.h"
 #include "keeper/pending.h"
+#include "keeper/prove.h"
 #include "keeper/renewal.h"
 #include "keeper/service.h"
 #include "keeper/supervised.h"
@@ -626,6 +627,7 @@ install(struct job *job, struct keeper *keeper, struct acme_bytes chain_pem,
         acme_ari_about(&job->plan.ari, leaf.cert_id, keeper->now);
         log_installed(job, &leaf, generation);
         deploy_landed(keeper, urgent, latest);
+        prove_landed(job, generation);
     }
 
 out:

@@ -85,6 +85,20 @@ deploy_landed(struct keeper *keeper, bool urgent, int64_t latest)
     }
 }
 
+void
+deploy_again(struct keeper *keeper, unsigned missed)
+{
+    if (keeper->deploy.state == DEPLOY_IDLE) {
+        gather(keeper, missed);
+    }
+}
+
+bool
+deploy_is_done(const struct keeper *keeper)
+{
+    return keeper->deploy.state == DEPLOY_IDLE;
+}
+
 /*
  * Is the half of a certificate whose other one has landed in this window
  * still being renewed? It may be waited for until what it replaces has lost

@@ -17,6 +17,12 @@
  */
 void deploy_landed(struct keeper *keeper, bool urgent, int64_t latest);
 
+/* The server has reloaded, and serves something else: so many certificates. */
+void deploy_again(struct keeper *keeper, unsigned missed);
+
+/* Has the server what live/ has, as far as reloads go? */
+bool deploy_is_done(const struct keeper *keeper);
+
 /*
  * Reload when it is time: as soon as no order is under way, at the latest
  * acme_reload's delay after the first certificate landed, and never within

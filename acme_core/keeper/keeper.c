@@ -25,6 +25,7 @@
 #include "keeper/event_queue.h"
 #include "keeper/follow.h"
 #include "keeper/pending.h"
+#include "keeper/prove.h"
 #include "keeper/renewal.h"
 #include "keeper/state.h"
 #include "keeper/supervised.h"
@@ -87,6 +88,7 @@ read_clock(struct keeper *keeper)
     }
     deploy_clock_set_back(keeper, -set_by);
     event_queue_clock_set_back(keeper, -set_by);
+    prove_clock_set_back(keeper, -set_by);
     for (size_t i = 0; i < keeper->job_count; i++) {
         attempt_reschedule(&keeper->jobs[i], keeper);
     }
@@ -282,12 +284,13 @@ prepare(struct keeper *keeper, struct acme_error *err)
     make_jobs(keeper);
     event_catch_up(keeper);
     for (size_t i = 0; i < keeper->job_count; i++) {
-        const struct job *job = &keeper->jobs[i];
+        struct job *job = &keeper->jobs[i];
+        bool loaded = !follow_landed_since_load(keeper, job->cert);
 
-        if (job->served && job->half == 0
-            && follow_landed_since_load(keeper, job->cert)) {
+        if (job->served && job->half == 0 && !loaded) {
             deploy_landed(keeper, true, 0);  /* the server has not seen it */
         }
+        prove_init(job, keeper, loaded);
     }
     acme_page_sweep(keeper->page, is_wanted, keeper);
     acme_store_doubts(keeper->store, log_doubt, keeper);
@@ -346,7 +349,7 @@ static bool
 has_work(const struct keeper *keeper)
 {
     return keeper->active_count > 0 || keeper->task.kind != 0
-        || renewal_wants_agent(keeper);
+        || renewal_wants_agent(keeper) || prove_wants_agent(keeper);
 }
 
 /*
@@ -401,6 +404,7 @@ agent_lost(struct keeper *keeper, const struct acme_error *err)
         attempt_agent_lost(keeper->active[i], keeper);
     }
     renewal_agent_lost(keeper);
+    prove_agent_lost(keeper);
     task_agent_lost(keeper, err);
 }
 
@@ -409,7 +413,7 @@ static bool
 is_waited_for(const struct keeper *keeper)
 {
     return keeper->active_count > 0 || keeper->task.kind != 0
-        || renewal_waits_for_agent(keeper);
+        || renewal_waits_for_agent(keeper) || prove_waits_for_agent(keeper);
 }
 
 /* When the agent is to go: without work, or silent over it. */
@@ -495,6 +499,7 @@ take_reload(struct keeper *keeper)
         encourage_all(keeper, false);
         event_queue_hurry(keeper);
     }
+    prove_loaded(keeper);
 }
 
 /* False: the supervisor is gone. */
@@ -599,6 +604,7 @@ time_to_sleep(const struct keeper *keeper)
     int64_t wake_at = deploy_wake_at(keeper);
     int64_t ask_at = renewal_wake_at(keeper);
     int64_t tell_at = event_wake_at(keeper);
+    int64_t prove_at = prove_wake_at(keeper);
     int64_t end_at = agent_end_at(keeper);
     int64_t left;
 
@@ -617,6 +623,7 @@ time_to_sleep(const struct keeper *keeper)
     wake_at = end_at < wake_at ? end_at : wake_at;
     wake_at = ask_at < wake_at ? ask_at : wake_at;
     wake_at = tell_at < wake_at ? tell_at : wake_at;
+    wake_at = prove_at < wake_at ? prove_at : wake_at;
     /* an hour at most: the wall clock may be set meanwhile */
     left = wake_at - keeper->now;
     return left <= 0 ? 0 : left > 3600 ? 3600000 : (int) left * 1000;
@@ -628,6 +635,7 @@ work(struct keeper *keeper)
     read_clock(keeper);
     start_due_jobs(keeper);
     renewal_ask(keeper);
+    prove_run(keeper);
     mind_agent(keeper);
     want_agent(keeper);
     hand_over_ready_jobs(keeper);

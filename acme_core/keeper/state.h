@@ -7,7 +7,7 @@
  *  3. Each proof of a job is on the page and in its order.json, and so is
  *     .told, before the response leaves us.
  *  4. Ids are never reused while an agent lives: sessions are 1 .. ca_count,
- *     jobs, questions and tasks count up from JOB_ID_FIRST.
+ *     jobs, questions, probes and tasks count up from JOB_ID_FIRST.
  */
 
 #ifndef ACME_KEEPER_STATE_H
@@ -32,6 +32,7 @@
 enum {
     ORDERS_MAX = 32,            /* in flight at once */
     QUESTIONS_MAX = 32,         /* besides */
+    PROBES_MAX = 16,            /* besides */
     PROOFS_MAX = 200,           /* of one order */
     DIRECTORY_URLS_MAX = 32,
     CONTROL_CLIENTS = 4,
@@ -81,6 +82,26 @@ enum job_state {
     JOB_ORDERING    /* the agent works on it */
 };
 
+/* Does the server serve what live/ holds? It is looked at from outside. */
+struct installed {
+    enum {
+        INSTALL_NONE,           /* there is no certificate */
+        INSTALL_AWAITED,        /* the server has not loaded it yet */
+        INSTALL_PROBED,         /* it has; a minute is not over */
+        INSTALL_SEEN,
+        INSTALL_MISSED,         /* it shows something else */
+        INSTALL_UNCHECKED       /* nobody can look */
+    } state;
+    unsigned generation;        /* that live/ names */
+    int64_t since;              /* unix seconds, when it was loaded */
+    int64_t next_at;            /* of the next probe; INT64_MAX: none, or one
+                                   is under way */
+    unsigned tries;             /* since then */
+    bool told;                  /* of the miss, since then */
+    char words[512];            /* what is shown instead, or why nobody can
+                                   look; safe to log */
+};
+
 /*
  * One certificate being looked after, or of one with two key types a half:
  * that with the first or the second of them. Halves have orders, keys and
@@ -102,6 +123,7 @@ struct job {
     char serial[64];            /* of that with our kind of key, or "" */
     int64_t obtained_at;        /* when it was, or 0 */
     struct acme_plan plan;
+    struct installed installed; /* of the first half: both together */
     struct acme_key *key;       /* of the order under way */
     char *order_url;            /* or NULL */
     int64_t order_expires;      /* of that */
@@ -139,6 +161,26 @@ struct renewal {
     unsigned round;             /* counts up */
     int64_t until;              /* what is due by then is of this round; 0:
                                    none is under way */
+};
+
+/* What the agent looks at: what does our server show for a certificate? */
+struct probe {
+    uint32_t id;
+    struct job *job;
+    unsigned generation;        /* that it was about */
+};
+
+struct prove {
+    struct probe probes[PROBES_MAX];  /* not answered yet */
+    size_t probe_count;
+    int64_t due_at;             /* no probe is due before this */
+    int64_t reload_at;          /* once more, since one was in vain; or 0 */
+    unsigned in_vain;           /* such reloads in a row */
+    struct job *seen;           /* not yet told: the last one, how many */
+    unsigned seen_count;
+    struct job *unchecked;
+    unsigned unchecked_count;
+    unsigned missed_count;      /* in this round; the first few are told */
 };
 
 /* One request that an operator asked for: at most one at a time. */
@@ -232,6 +274,7 @@ struct keeper {
     size_t keygen_asked_count;
     uint32_t next_job_id;
     struct renewal renewal;
+    struct prove prove;
     struct task task;
     struct control_client clients[CONTROL_CLIENTS];
     struct deploy deploy;

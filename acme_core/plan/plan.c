@@ -87,6 +87,8 @@ acme_plan_write(const struct acme_plan *plan, struct acme_buffer *json)
         && (plan->revoked[0] == '\0'
             || cJSON_AddStringToObject(root, "revoked", plan->revoked)
                 != NULL)
+        && (plan->installed == 0 || cJSON_AddNumberToObject(root,
+            "installed", plan->installed) != NULL)
         && cJSON_AddStringToObject(root, "problem", plan->problem) != NULL
         && cJSON_AddStringToObject(root, "text", plan->text) != NULL
         && add_told(root, &plan->told)
@@ -164,6 +166,7 @@ acme_plan_read(struct acme_bytes json, struct acme_plan *plan)
         plan->failed_at = acme_json_time(root, "failed_at");
         plan->retry_at = acme_json_time(root, "retry_at");
         plan->encouraged_at = acme_json_time(root, "encouraged_at");
+        plan->installed = (unsigned) acme_json_number(root, "installed", 0);
         plan->misconfigured = acme_json_flag(root, "misconfigured");
         read_text(root, "revoked", plan->revoked, sizeof(plan->revoked));
         read_text(root, "problem", plan->problem, sizeof(plan->problem));

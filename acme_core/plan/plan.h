@@ -24,6 +24,7 @@ struct acme_plan {
     bool misconfigured;       /* only the operator can mend it */
     char revoked[64];         /* serial of a certificate that is to be
                                  replaced for that reason, or "" */
+    unsigned installed;       /* generation that was seen in service, or 0 */
     char problem[64];         /* its problem type, or "" */
     char text[768];           /* its words, safe to log */
     struct acme_told told;    /* to the program of acme_event */

@@ -142,7 +142,8 @@ what_only_the_operator_can_mend_waits_a_day(void **state)
 static void
 what_is_to_be_replaced_survives_failures_until_it_is(void **state)
 {
-    struct acme_plan plan = { .revoked = "0a1b", .misconfigured = true }, got;
+    struct acme_plan plan = { .revoked = "0a1b", .misconfigured = true,
+        .installed = 7 }, got;
     struct acme_buffer json = ACME_BUFFER(64 * 1024);
     struct acme_error err = failure(0);
 
@@ -151,6 +152,7 @@ what_is_to_be_replaced_survives_failures_until_it_is(void **state)
     assert_true(acme_plan_write(&plan, &json));
     assert_true(acme_plan_read(acme_buffer_bytes(&json), &got));
     assert_string_equal(got.revoked, "0a1b");
+    assert_int_equal(got.installed, 7);
     assert_false(got.misconfigured);
     acme_plan_succeeded(&got);
     assert_string_equal(got.revoked, "");
