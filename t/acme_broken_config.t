@@ -41,6 +41,7 @@ is_deeply([ map { $server->helper($_) } qw(supervisor keeper) ], \@helpers,
 # Mended, but nobody reloads: the keeper asks again.
 $server->configure(global => '');
 ok($server->issued('example.test'), 'mended: the certificate is served');
+ok($server->says(qr/example\.test: installed: /), 'and seen in service');
 my %words = (nginx => qr/the server did not reload when asked: new certificates are not served yet; hint: the configuration on disk may not pass -t/,
     httpd => qr/does not pass -t \(.*no_such_directive.*\): new certificates are not served yet/);
 like($server->acme_log, qr/\[error\] .*$words{$kind}/,

@@ -32,6 +32,7 @@ undisturbed('in mid-order');
 $proxy->release;
 ok($server->issued('example.test'), 'the order goes on');
 ok(wait_for(sub { $server->reloads }), 'the certificate was loaded');
+ok($server->says(qr/: installed: /), 'and is seen in service');
 undisturbed('idle');
 $ca->judge(1);
 

@@ -35,6 +35,7 @@ like($server->acme_log, qr/certificate obtained/,
 unlike(slurp("$log.1"), qr/certificate obtained/, 'no more into the old one');
 
 ok(wait_for(sub { $server->reloads }), 'the certificate was loaded');
+ok($server->says(qr/: installed: /), 'and is seen in service');
 undisturbed('idle');
 $ca->judge(1);
 
