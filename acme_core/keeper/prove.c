@@ -36,13 +36,9 @@ open_live(const struct job *job, const struct keeper *keeper,
 {
     char path[PATH_MAX];
     struct acme_error ignored;
-    int fd = acme_store_live_open(keeper->settings->state_path,
-        job->cert->folder, path, sizeof(path), &ignored);
 
-    if (fd >= 0) {
-        *generation = (unsigned) strtoul(strrchr(path, '/') + 1, NULL, 10);
-    }
-    return fd;
+    return acme_store_live_open(keeper->settings->state_path,
+        job->cert->folder, generation, path, sizeof(path), &ignored);
 }
 
 /* Either pair of two: a server shows one of them. */
