@@ -397,7 +397,7 @@ a_reload_that_is_due_is_waited_for(void **state)
     struct scene *scene = *state;
 
     land(scene, 1);
-    deploy_landed(&scene->keeper, false);
+    deploy_landed(&scene->keeper, false, 0);
     load(scene);
     find_other_until(scene, 200, NULL);
     assert_int_equal(scene->line_count, 0);
