@@ -342,6 +342,16 @@ make_key(struct job *job, struct keeper *keeper, struct acme_error *err)
     return key != NULL && take_key(job, keeper, key, err);
 }
 
+/*
+ * A key of an attempt before, whose order was never made. The store may have
+ * become full or read-only since, and the order must find room.
+ */
+static bool
+use_key(struct job *job, struct keeper *keeper, struct acme_error *err)
+{
+    return job->order_url != NULL || pending_save_order(job, keeper, err);
+}
+
 void
 attempt_start(struct job *job, struct keeper *keeper)
 {
@@ -364,7 +374,8 @@ attempt_start(struct job *job, struct keeper *keeper)
             || acme_fail_memory(&err))
         && acme_store_entry_write(keeper->store, job->cert->folder,
             acme_buffer_bytes(&entry), &err)
-        && (job->key != NULL || make_key(job, keeper, &err));
+        && (job->key != NULL ? use_key(job, keeper, &err)
+            : make_key(job, keeper, &err));
     acme_buffer_free(&entry);
     if (!ok) {
         attempt_failed(job, keeper, &err, "preparing the order");
