@@ -369,38 +369,45 @@ static int is_any(const apr_sockaddr_t *address)
     return memcmp(address->ipaddr_ptr, &any, address->ipaddr_len) == 0;
 }
 
-/* Is it for connections to this address and port? 2: for it by name. */
+/*
+ * How well is it for connections to this address and port? httpd looks at the
+ * address first, then at the port; 0: they are not for it.
+ */
 static int takes(server_rec *s, const char *address, apr_port_t port)
 {
+    enum { ANY = 1, PORT = 1, ADDRESS = 2 };
     char text[ACME_ADDRESS_SIZE];
     server_addr_rec *at;
-    int found = 0;
+    int best = 0;
 
     for (at = s->addrs; s->is_virtual && at != NULL; at = at->next) {
+        int how = ANY + (at->host_port == port ? PORT : 0);
+
         if (at->host_port != 0 && at->host_port != port) {
             continue;
         }
-        if (is_any(at->host_addr)) {
-            found = found > 1 ? found : 1;
-        }
-        else if (acme_listener_address((const struct sockaddr *)
+        if (!is_any(at->host_addr)) {
+            if (!acme_listener_address((const struct sockaddr *)
                                        &at->host_addr->sa, text)
-                 && strcmp(text, address) == 0) {
-            found = 2;
+                || strcmp(text, address) != 0) {
+                continue;
+            }
+            how += ADDRESS;
         }
+        best = how > best ? how : best;
     }
-    return found;
+    return best;
 }
 
 /*
- * One address and port to connect to. Of the servers for it by name, else of
- * those for all addresses, the first one in the file is its default; else it
- * is the main server.
+ * One address and port to connect to. Of the servers that are best for it the
+ * first one in the file is its default; where there are none it is the main
+ * server.
  */
 typedef struct {
     const char *address;
     apr_port_t port;
-    int best;                   /* how well servers take it */
+    int best;                   /* how well they take it */
     server_rec *is_default;
     int proxy_protocol;         /* mod_remoteip has it for addresses: where
                                    one virtual host says it, all have it */
@@ -518,8 +525,9 @@ static void add_listeners(apr_pool_t *p, apr_hash_t *sections,
             && strcasecmp(line->args, "off") != 0) {
             APR_ARRAY_PUSH(search.proxied, server_rec *) = s;
         }
-        if (domain_where(s) != NULL && section != NULL
-            && mod_acme_has_tls(section, s->is_virtual, p)) {
+        /* a section that is not found may have TLS: it is looked at */
+        if (domain_where(s) != NULL && (section == NULL
+                || mod_acme_has_tls(section, s->is_virtual, p))) {
             APR_ARRAY_PUSH(search.managed, server_rec *) = s;
         }
     }

@@ -261,20 +261,6 @@ prove_waits_for_agent(const struct keeper *keeper)
     return keeper->prove.probe_count > 0;
 }
 
-void
-prove_agent_lost(struct keeper *keeper)
-{
-    struct prove *prove = &keeper->prove;
-
-    while (prove->probe_count > 0) {
-        const struct probe *probe = &prove->probes[--prove->probe_count];
-
-        if (probe->generation == probe->job->installed.generation) {
-            look_later(probe->job, keeper);
-        }
-    }
-}
-
 /* ---- what is told */
 
 static void
@@ -415,9 +401,13 @@ prove_clock_set_back(struct keeper *keeper, int64_t by)
 
 /* ---- answers */
 
-/* It is in service, and was seen to be. */
+/*
+ * It is in service, and was seen to be: the one place that knows the moment.
+ * What goes before the saving is done again after a crash, and what follows it
+ * may be missed.
+ */
 static void
-installed(struct job *job, struct keeper *keeper)
+seen(struct job *job, struct keeper *keeper)
 {
     conclude(job, INSTALL_SEEN);
     job->installed.words[0] = '\0';
@@ -503,7 +493,7 @@ take_served(struct job *job, struct keeper *keeper,
         return true;
     }
     if (live_has(job, keeper, fingerprint)) {
-        installed(job, keeper);
+        seen(job, keeper);
         return true;
     }
     describe(&job->installed, message);
@@ -512,23 +502,50 @@ take_served(struct job *job, struct keeper *keeper,
     return true;
 }
 
-/* It is tried again while old processes may be in the way; not an alarm. */
+/*
+ * It is tried again while old processes may be in the way, unless it was in
+ * vain before; not an alarm.
+ */
 static void
-take_nothing(struct job *job, struct keeper *keeper,
-    const struct acme_message *message)
+nothing_seen(struct job *job, struct keeper *keeper, const char *why)
 {
     struct installed *installed = &job->installed;
-    char why[400], words[sizeof(installed->words)];
+    bool soon = keeper->now < installed->since + PATIENCE_S
+        || !deploy_is_done(keeper);
+    char words[sizeof(installed->words)];
 
-    if (keeper->now < installed->since + PATIENCE_S
-        || installed->state == INSTALL_MISSED || !deploy_is_done(keeper)) {
+    if (installed->state == INSTALL_MISSED
+        || (installed->state == INSTALL_PROBED && soon)) {
         look_later(job, keeper);
         return;
     }
     snprintf(words, sizeof(words), "%s, port %u: %s",
-        job->cert->listener.address, job->cert->listener.port,
-        acme_log_sentence(why, sizeof(why), message->text[0]));
+        job->cert->listener.address, job->cert->listener.port, why);
     leave_unchecked(job, keeper, words);
+}
+
+/* Whose certificate is it still about; or NULL? */
+static struct job *
+subject_of(const struct probe *probe)
+{
+    struct job *job = probe->job;
+
+    return probe->generation == job->installed.generation
+        && job->installed.state != INSTALL_SEEN ? job : NULL;
+}
+
+void
+prove_agent_lost(struct keeper *keeper)
+{
+    struct prove *prove = &keeper->prove;
+
+    while (prove->probe_count > 0) {
+        struct job *job = subject_of(&prove->probes[--prove->probe_count]);
+
+        if (job != NULL) {
+            nothing_seen(job, keeper, "the agent has ended");
+        }
+    }
 }
 
 bool
@@ -555,23 +572,21 @@ prove_take_answer(struct keeper *keeper, const struct acme_message *message,
 {
     struct prove *prove = &keeper->prove;
     struct probe *probe = find_probe(keeper, message->id);
+    char why[400];
     struct job *job;
 
     if (probe == NULL) {
         return acme_fail(err, ACME_PEER_BROKE, "%s for id %u is out of turn",
             acme_message_name(message->type), message->id);
     }
-    job = probe->job;
-    if (probe->generation != job->installed.generation
-        || job->installed.state == INSTALL_SEEN) {
-        job = NULL;     /* another one has landed, or it was seen, meanwhile */
-    }
+    job = subject_of(probe);
     *probe = prove->probes[--prove->probe_count];
     if (message->type == ACME_MESSAGE_SERVED) {
         return take_served(job, keeper, message, err);
     }
     if (job != NULL) {
-        take_nothing(job, keeper, message);
+        nothing_seen(job, keeper, acme_log_sentence(why, sizeof(why),
+            message->text[0]));
     }
     return true;
 }

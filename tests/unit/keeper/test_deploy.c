@@ -403,6 +403,24 @@ a_server_that_does_not_answer_is_asked_again(void **state)
     assert_int_equal(reloads, 3);
 }
 
+static void
+a_reload_in_vain_is_asked_for_again_unless_one_is_due(void **state)
+{
+    struct server *server = *state;
+
+    assert_true(deploy_is_done(&server->keeper));
+    deploy_again(&server->keeper, 3);
+    assert_false(deploy_is_done(&server->keeper));
+    run_at(server, 0);
+    assert_int_equal(reloads, 1);
+    assert_non_null(strstr(server->line, "3 new certificates"));
+    deploy_again(&server->keeper, 3);
+    assert_false(deploy_reloaded(&server->keeper));
+    assert_true(deploy_is_done(&server->keeper));
+    run_at(server, 10000);
+    assert_int_equal(reloads, 1);
+}
+
 /* A certificate has landed, and the supervisor was asked for a check. */
 static void
 begin_check(struct server *server)
@@ -589,6 +607,7 @@ main(void)
         TEST(an_urgent_certificate_takes_the_renewals_along),
         TEST(what_lands_during_a_reload_gets_another_one),
         TEST(a_server_that_does_not_answer_is_asked_again),
+        TEST(a_reload_in_vain_is_asked_for_again_unless_one_is_due),
         TEST(a_server_that_asks_for_it_is_checked_first),
         TEST(a_broken_configuration_is_never_reloaded_and_tried_again),
         TEST(a_check_that_cannot_be_made_is_no_permission),

@@ -443,9 +443,9 @@ what_nobody_can_look_at_is_no_error(void **state)
     assert_int_equal(scene->job.installed.state, INSTALL_UNCHECKED);
     assert_int_equal(prove_wake_at(&scene->keeper), INT64_MAX);
 
-    /* the next reload is a chance, and not worth another word */
+    /* the next reload is a chance, not worth another minute or word */
     load(scene);
-    find_other_until(scene, 200, "no way");
+    assert_int_equal(find_other_until(scene, 200, "no way"), 1);
     assert_int_equal(scene->line_count, 1);
     load(scene);
     find(scene, live[0]);
@@ -555,6 +555,28 @@ an_agent_that_ends_is_replaced(void **state)
     assert_true(prove_wants_agent(&scene->keeper));
     find(scene, live[0]);
     assert_true(logged(scene, "installed"));
+}
+
+/* What ends agents is not to be found out for ever: orders have them, too. */
+static void
+what_ends_one_agent_after_the_other_is_let_be(void **state)
+{
+    struct scene *scene = *state;
+    unsigned count = 0;
+
+    land(scene, 1);
+    load(scene);
+    for (int i = 0; i <= 200; i++) {
+        at(scene, i);
+        if (questions(scene).count > 0) {
+            prove_agent_lost(&scene->keeper);
+            count++;
+        }
+    }
+    assert_int_equal(count, 7);
+    assert_int_equal(scene->line_count, 1);
+    assert_true(logged(scene, "not checked"));
+    assert_true(logged(scene, "the agent has ended"));
 }
 
 static void
@@ -700,6 +722,7 @@ main(void)
         TEST(an_answer_about_the_generation_before_is_nothing),
         TEST(a_reload_in_mid_probe_says_nothing_twice),
         TEST(an_agent_that_ends_is_replaced),
+        TEST(what_ends_one_agent_after_the_other_is_let_be),
         TEST(without_an_agent_one_is_wanted_and_waited_for),
         TEST(many_are_looked_at_few_at_a_time_and_told_in_one_line),
         TEST(of_many_that_are_not_served_the_first_few_are_named),
