@@ -33,6 +33,7 @@ use ACME::Test::Httpd;
 use ACME::Test::Pebble;
 use ACME::Test::FakeCA;
 use ACME::Test::Proxy;
+use ACME::Test::Preset;
 
 our @EXPORT = (@Test::More::EXPORT,
     qw(wait_for slurp spew curl handshake seconds alive parent));
@@ -87,7 +88,16 @@ sub pebble {
 # A CA that can be told to misbehave; see ACME::Test::FakeCA.
 sub fake_ca {
     my ($self, %options) = @_;
-    return ACME::Test::FakeCA->new($self, %options)->start;
+    my $ca = ACME::Test::FakeCA->new($self, %options);
+
+    $ca->start if !exists $options{start} || $options{start};
+    return $ca;
+}
+
+# Let's Encrypt and its staging directory; see ACME::Test::Preset.
+sub preset {
+    my ($self, %options) = @_;
+    return ACME::Test::Preset->new($self, %options);
 }
 
 # The web server, or the one of a kind; see ACME::Test::Server.

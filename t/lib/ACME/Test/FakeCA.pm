@@ -41,6 +41,8 @@ package ACME::Test::FakeCA;
 # members of objects come in the order of Perl's hashes: another at each start.
 #
 #   address => '::1'      listen there; host => '[::1]': in its URLs
+#   base    => 'https://ca.test'   in front of all its paths
+#   start   => 0          not yet: call start later
 
 use strict;
 use warnings;
@@ -78,7 +80,7 @@ sub new {
 
     $self->{port} ||= $test->port("fake$number");
     $self->{http} ||= $test->port('http');
-    $self->{base} = "https://$self->{host}:$self->{port}";
+    $self->{base} ||= "https://$self->{host}:$self->{port}";
     $self->_make_certificate;
     $self->_make_issuers;
     $self->plan($_, %{ $self->{plans}{$_} })

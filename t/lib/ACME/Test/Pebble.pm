@@ -170,22 +170,27 @@ sub _start_dns {
         '127.0.0.1:' . $test->port('dns-management'));
 }
 
-# A root of our own and an HTTPS certificate for loopback addresses below it.
 sub _make_certificate {
     my ($self) = @_;
-    my $test = $self->{test};
+    make_certificate($self->{test},
+        $self->{test}->path("https$self->{number}"), $self->trust,
+        $self->{days} || 30,
+        qw(DNS:localhost DNS:ca.test IP:127.0.0.1 IP:::1));
+}
+
+# A root of its own, and an HTTPS certificate for these names below it.
+sub make_certificate {
+    my ($test, $base, $root, $days, @names) = @_;
     my @key = qw(-newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes);
-    my $base = $test->path("https$self->{number}");
-    my $days = $self->{days} || 30;
 
     ACME::Test::spew("$base.ext",
-        "subjectAltName=DNS:localhost,DNS:ca.test,IP:127.0.0.1,IP:::1\n");
+        'subjectAltName=' . join(',', @names) . "\n");
     for my $command (
         [ 'req', '-x509', @key, '-days', $days, '-subj', '/CN=Test HTTPS root',
-            '-keyout', "$base.root.key", '-out', $self->trust ],
+            '-keyout', "$base.root.key", '-out', $root ],
         [ 'req', '-new', @key, '-subj', '/CN=localhost', '-keyout',
             "$base.key", '-out', "$base.csr" ],
-        [ 'x509', '-req', '-in', "$base.csr", '-CA', $self->trust, '-CAkey',
+        [ 'x509', '-req', '-in', "$base.csr", '-CA', $root, '-CAkey',
             "$base.root.key", '-set_serial', 1, '-days', $days, '-extfile',
             "$base.ext", '-out', "$base.pem" ],
     ) {

@@ -15,6 +15,9 @@ package ACME::Test::Proxy;
 #   $t->proxy(connect => 'http')   a forward proxy, by CONNECT or as 'socks5';
 #       to whatever port, on 127.0.0.1; logs "to HOST:PORT"
 #       and user => 'name:password' is what it wants to hear
+#       and hosts => { 'ca.test' => $port }, pair => $base: it ends TLS of
+#       these hosts itself, by $base.pem and $base.key, and passes requests on
+#       to the ports, /directory as /dir
 #   start => 0                     not yet: call start later
 
 use strict;
@@ -106,7 +109,9 @@ sub _serve {
         my $pid = fork;
         if (defined $pid && $pid == 0) {
             close $listener;
-            $self->{ca} ? $self->_speak_https($client)
+            $self->{ca} ? $self->_speak_https($client,
+                    $self->{test}->path("https$self->{ca}{number}"),
+                    $self->{ca}{port})
                 : $self->{connect} ? $self->_forward($client)
                 : _copy($client, $self->{to_port});
             POSIX::_exit(0);
@@ -127,7 +132,9 @@ sub _forward {
         ? pack('C10', 5, 0, 0, 1, 0, 0, 0, 0, 0, 0)
         : "HTTP/1.1 200 Connected\r\nReplay-Nonce: not-the-ca-s\r\n\r\n";
     $client->flush;
-    _copy($client, $port);
+    my $known = $self->{hosts} && $self->{hosts}{$host};
+    $known ? $self->_speak_https($client, $self->{pair}, $known)
+        : _copy($client, $port);
 }
 
 sub _hear_connect {
@@ -179,9 +186,8 @@ sub _copy {
 }
 
 sub _speak_https {
-    my ($self, $client) = @_;
+    my ($self, $client, $base, $port) = @_;
     require IO::Socket::SSL;
-    my $base = $self->{test}->path("https$self->{ca}{number}");
     my $server;
 
     IO::Socket::SSL->start_SSL($client, SSL_server => 1,
@@ -196,7 +202,8 @@ sub _speak_https {
                 . "Content-Length: 2\r\n\r\n{}";
         }
         if (!defined $reply) {
-            $server ||= $self->_connect or return;
+            $server ||= _connect($port) or return;
+            $head =~ s{^(\S+) /directory }{$1 /dir };
             print $server $head, $body;
             my ($reply_head, $reply_body) = _read_message($server,
                 $method eq 'HEAD') or return;
@@ -211,8 +218,8 @@ sub _speak_https {
 }
 
 sub _connect {
-    my ($self) = @_;
-    return IO::Socket::SSL->new(PeerAddr => "127.0.0.1:$self->{ca}{port}",
+    my ($port) = @_;
+    return IO::Socket::SSL->new(PeerAddr => "127.0.0.1:$port",
         SSL_verify_mode => 0);
 }
 
@@ -225,7 +232,7 @@ sub _hold {
     while (!-e $self->_gate) {
         Time::HiRes::sleep(0.05);
     }
-    if (my $server = $self->_connect) {
+    if (my $server = _connect($self->{ca}{port})) {
         print $server $head, $body;
         _read_message($server);
     }

@@ -94,7 +94,8 @@ sub acme_lines {
 
     return "$paths$self->{acme}\n$self->{global}\n"
         if defined $self->{acme};
-    return $paths . <<"END" . "$self->{global}\n";
+    my $more = $self->{ca}->can('lines') ? $self->{ca}->lines : '';
+    return $paths . $more . <<"END" . "$self->{global}\n";
 acme_accept_terms on;
 acme_ca %CA%;
 acme_ca_certificate @{[ $self->{ca}->trust ]};
