@@ -15,6 +15,7 @@ static ngx_int_t ngx_http_acme_domain_postconfiguration(ngx_conf_t *cf);
 #define SERVER  NGX_HTTP_SRV_CONF
 #define MANY    NGX_HTTP_MAIN_CONF
 #define BOTH    NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF
+#define PER_CA  NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF
 
 
 /* arguments are counted by the core, for its better words: NGX_CONF_ANY */

@@ -15,31 +15,32 @@ static const struct preset {
     const char *url;        /* NULL: `words` say why not */
     const char *words;      /* where to get what acme_eab wants, or NULL */
     const char *by_mail;    /* or where it is given out for a mail address */
+    const char *staging;    /* the preset of its staging directory, or NULL */
 } presets[] = {
     { "letsencrypt", "https://acme-v02.api.letsencrypt.org/directory", NULL,
-        NULL },
+        NULL, "letsencrypt-staging" },
     { "letsencrypt-staging",
         "https://acme-staging-v02.api.letsencrypt.org/directory", NULL,
-        NULL },
+        NULL, NULL },
     { "zerossl", "https://acme.zerossl.com/v2/DV90",
         "ZeroSSL shows it under Developer, EAB Credentials",
-        "https://api.zerossl.com/acme/eab-credentials-email" },
+        "https://api.zerossl.com/acme/eab-credentials-email", NULL },
     { "google", "https://dv.acme-v02.api.pki.goog/directory",
         "\"gcloud publicca external-account-keys create\" prints it; it is "
-        "good for one account and seven days", NULL },
+        "good for one account and seven days", NULL, NULL },
     { "google-staging",
         "https://dv.acme-v02.test-api.pki.goog/directory",
         "\"gcloud publicca external-account-keys create\" with the test "
         "endpoint prints it; it is good for one account and seven days",
-        NULL },
+        NULL, NULL },
     { "actalis", "https://acme-api.actalis.com/acme/directory",
-        "Actalis shows it in the ACME settings of your account", NULL },
+        "Actalis shows it in the ACME settings of your account", NULL, NULL },
     { "sslcom-rsa", "https://acme.ssl.com/sslcom-dv-rsa",
-        "SSL.com shows it under API and ACME credentials", NULL },
+        "SSL.com shows it under API and ACME credentials", NULL, NULL },
     { "sslcom-ecc", "https://acme.ssl.com/sslcom-dv-ecc",
-        "SSL.com shows it under API and ACME credentials", NULL },
+        "SSL.com shows it under API and ACME credentials", NULL, NULL },
     { "buypass", NULL, "Buypass stopped issuing certificates, it was "
-        "closed on 2025-10-31", NULL },
+        "closed on 2025-10-31", NULL, NULL },
 };
 
 enum { PRESETS = sizeof(presets) / sizeof(*presets) };
@@ -122,6 +123,14 @@ acme_ca_eab_by_mail(const char *url)
     const struct preset *preset = preset_of_url(url);
 
     return preset != NULL ? preset->by_mail : NULL;
+}
+
+const char *
+acme_ca_staging(const char *url)
+{
+    const struct preset *preset = preset_of_url(url);
+
+    return preset != NULL ? preset->staging : NULL;
 }
 
 bool

@@ -29,6 +29,12 @@ const char *acme_ca_eab_source(const char *url);
  */
 const char *acme_ca_eab_by_mail(const char *url);
 
+/*
+ * The preset that is this one's staging directory, for practice: it allows
+ * many failures, and nobody trusts what it issues. NULL for CAs without.
+ */
+const char *acme_ca_staging(const char *url);
+
 /* What people call it: the preset's name, or the URL's host and port. */
 bool acme_ca_name(const char *argument, char *name, size_t size);
 

@@ -72,8 +72,20 @@ check_domain(size_t argc, const char *const *argv, struct acme_error *err)
 static bool
 check_ca(size_t argc, const char *const *argv, struct acme_error *err)
 {
-    (void) argc;
-    return acme_ca_url(argv[0], err) != NULL;
+    const char *urls[ACME_CHOICES_MAX];
+
+    for (size_t i = 0; i < argc; i++) {
+        urls[i] = acme_ca_url(argv[i], err);
+        if (urls[i] == NULL) {
+            return false;
+        }
+        for (size_t k = 0; k < i; k++) {
+            if (strcmp(urls[i], urls[k]) == 0) {
+                return refuse(err, argv[i], "each CA once");
+            }
+        }
+    }
+    return true;
 }
 
 /* ---- acme_eab: CA kid file [algorithm] */
@@ -310,6 +322,44 @@ check_key_policy(size_t argc, const char *const *argv, struct acme_error *err)
     return check_word(argv[0], strcasecmp, words, 2, "rotate, reuse", err);
 }
 
+/* ---- acme_renew: auto, a share of the life, or days */
+
+enum { RENEW_PERCENT_MAX = 50, RENEW_DAYS_MAX = 365 };
+
+/* "30%" with the unit '%' -> 30; 0 for what is not of this form. */
+static unsigned
+read_unit(const char *text, char unit, unsigned max)
+{
+    size_t digits = strspn(text, "0123456789");
+    unsigned long value;
+
+    if (digits == 0 || digits > 3 || text[digits] != unit
+        || text[digits + 1] != '\0') {
+        return 0;
+    }
+    value = strtoul(text, NULL, 10);
+    return value <= max ? (unsigned) value : 0;
+}
+
+void
+acme_value_renew(const char *argument, unsigned *percent, unsigned *days)
+{
+    *percent = read_unit(argument, '%', RENEW_PERCENT_MAX);
+    *days = read_unit(argument, 'd', RENEW_DAYS_MAX);
+}
+
+static bool
+check_renew(size_t argc, const char *const *argv, struct acme_error *err)
+{
+    static const char *const words[] = { "auto" };
+    unsigned percent, days;
+
+    (void) argc;
+    acme_value_renew(argv[0], &percent, &days);
+    return percent > 0 || days > 0 || check_word(argv[0], strcasecmp, words,
+        1, "auto, 1% to 50% of the certificate's life, 1d to 365d", err);
+}
+
 /* ---- acme_reload */
 
 /* "10s", "2m", "10" -> seconds, or -1. */
@@ -462,6 +512,7 @@ static const checker checkers[ACME_DIRECTIVE_COUNT] = {
     [ACME_DIRECTIVE_PROXY] = check_proxy,
     [ACME_DIRECTIVE_KEY] = check_key,
     [ACME_DIRECTIVE_KEY_POLICY] = check_key_policy,
+    [ACME_DIRECTIVE_RENEW] = check_renew,
     [ACME_DIRECTIVE_RELOAD] = check_reload,
     [ACME_DIRECTIVE_PORT_MAP] = check_port_map,
     [ACME_DIRECTIVE_STATE_PATH] = check_path,

@@ -20,6 +20,9 @@ void acme_value_keys(size_t argc, const char *const *argv,
     enum acme_key_type types[ACME_KEYS_MAX]);
 /* The user of acme_event, borrowed; NULL = not given */
 const char *acme_value_event_user(size_t argc, const char *const *argv);
+/* "30%" and "30d"; both 0 for auto. */
+void acme_value_renew(const char *argument, unsigned *percent,
+    unsigned *days);
 /* NULL = off */
 const char *acme_value_proxy(const char *argument);
 /* A contact as URL: malloc'ed, NULL when memory ends. */

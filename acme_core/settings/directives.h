@@ -7,7 +7,8 @@
  * X(id, name, httpd_name, scope, min, max, arguments, default, meaning)
  *   scope     GLOBAL: http{} / main server; MANY: the same, as often as
  *             wanted; SERVER: server{} / vhost; BOTH: inherited from the
- *             first to the second
+ *             first to the second; PER_CA: the same, and once more for each
+ *             CA that is named by for= as last argument
  *   min, max  number of arguments
  */
 
@@ -19,11 +20,13 @@
         "[name ...]", "the names of the server",                            \
         "Get and keep a certificate for these names and serve it here; no " \
         "lines that name certificate files.")                               \
-    X(CA, "acme_ca", "AcmeCA", BOTH, 1, 1,                                  \
-        "name | URL", "letsencrypt",                                        \
+    X(CA, "acme_ca", "AcmeCA", BOTH, 1, 8,                                  \
+        "name | URL [name | URL ...]", "letsencrypt",                       \
         "The certificate authority: letsencrypt, letsencrypt-staging, "     \
         "zerossl, google, google-staging, actalis, sslcom-rsa, sslcom-ecc, "\
-        "or the https URL of an ACME directory.")                           \
+        "or the https URL of an ACME directory. Further ones are asked, in "\
+        "their order, when those before them have trouble of their own or " \
+        "will not certify the names.")                                      \
     X(ACCEPT_TERMS, "acme_accept_terms", "AcmeAcceptTerms", GLOBAL, 1, 1,   \
         "on | off", "off",                                                  \
         "You have read the CA's terms of service and agree to them. "       \
@@ -35,8 +38,8 @@
         "CA kid file [HS256 | HS384 | HS512]", "none",                      \
         "What a CA that demands an external account binding gave you: its " \
         "key identifier, and a file with its HMAC key in base64.")          \
-    X(CA_CERTIFICATE, "acme_ca_certificate", "AcmeCACertificate", BOTH, 1, 1,\
-        "file", "the system's bundle",                                      \
+    X(CA_CERTIFICATE, "acme_ca_certificate", "AcmeCACertificate", PER_CA,   \
+        1, 2, "file [for=CA]", "the system's bundle",                       \
         "PEM file with the roots to trust for the CA's own HTTPS.")         \
     X(PROXY, "acme_proxy", "AcmeProxy", GLOBAL, 1, 1,                       \
         "URL | off", "off",                                                 \
@@ -48,13 +51,13 @@
         "How to prove to the CA that the names are ours, the preferred way "\
         "first: http-01 (by port 80), tls-alpn-01 (by port 443). The next " \
         "one is tried when one fails for a reason of its own.")             \
-    X(PROFILE, "acme_profile", "AcmeProfile", BOTH, 1, 2,                   \
-        "name [require]", "the CA's default",                               \
+    X(PROFILE, "acme_profile", "AcmeProfile", PER_CA, 1, 3,                 \
+        "name [require] [for=CA]", "the CA's default",                      \
         "The kind of certificate, of those that the CA offers in its "      \
         "directory. Where it is not offered the CA's default is taken, or " \
         "none at all with \"require\".")                                    \
-    X(PREFERRED_CHAIN, "acme_preferred_chain", "AcmePreferredChain", BOTH,  \
-        1, 1, "issuer", "the CA's choice",                                  \
+    X(PREFERRED_CHAIN, "acme_preferred_chain", "AcmePreferredChain",        \
+        PER_CA, 1, 2, "issuer [for=CA]", "the CA's choice",                 \
         "Of several chains that a CA offers, the one whose last "           \
         "certificate was issued by this common name.")                      \
     X(KEY, "acme_key", "AcmeKey", BOTH, 1, 2,                               \
@@ -66,6 +69,12 @@
         "rotate | reuse", "rotate",                                         \
         "A renewal gets a new key, or the key of its predecessor (for "     \
         "pins and TLSA records) as long as acme_key is the same.")          \
+    X(RENEW, "acme_renew", "AcmeRenew", BOTH, 1, 1,                         \
+        "auto | N% | Nd", "auto",                                           \
+        "When a certificate is renewed: when the CA asks for it, else with "\
+        "a third of its life left (half, when it lives ten days at most); " \
+        "or with N percent of its life, or N days, left, yet never in the " \
+        "first half of it.")                                                \
     X(RELOAD, "acme_reload", "AcmeReload", GLOBAL, 1, 2,                    \
         "graceful [delay=time] | off", "graceful delay=10s",                \
         "How a new certificate goes live: by a graceful reload, where "     \

@@ -220,6 +220,11 @@ free_cert(struct acme_settings_cert *cert)
     free(cert->chain);
     free(cert->listener.name);
     free(cert->listener.address);
+    for (size_t i = 0; i < cert->fallback_count; i++) {
+        free(cert->fallbacks[i].profile);
+        free(cert->fallbacks[i].chain);
+    }
+    free(cert->fallbacks);
 }
 
 void
@@ -309,32 +314,246 @@ set_eab(struct acme_settings_ca *ca, const struct acme_scope *global)
     return ca->eab_kid != NULL && ca->eab_file != NULL;
 }
 
+/* What a directive of scope PER_CA says for this CA, or NULL. */
+static const char *
+text_for(const struct acme_scope *server, const struct acme_scope *global,
+    enum acme_directive directive, const char *url)
+{
+    const struct acme_scope_value *value = acme_scope_value_for(server,
+        global, directive, url);
+
+    return value != NULL ? value->argv[0] : NULL;
+}
+
+static size_t
+find_url(const struct acme_settings *settings, const char *url)
+{
+    size_t at = 0;
+
+    while (at < settings->ca_count
+        && strcmp(settings->cas[at].url, url) != 0) {
+        at++;
+    }
+    return at;
+}
+
+/*
+ * The staging directory of a CA. It is among the CAs when nobody names it,
+ * but does not vie with one that somebody does. A binding is for one
+ * directory: there is no staging where one is needed.
+ */
+static bool
+set_staging(struct acme_settings *settings, size_t index,
+    const struct acme_scope *global, const struct acme_scope *server,
+    struct acme_error *err)
+{
+    const char *name = acme_ca_staging(settings->cas[index].url);
+    const char *url = name != NULL ? acme_ca_url(name, err) : NULL;
+    size_t at;
+
+    if (url == NULL || settings->cas[index].eab_kid != NULL) {
+        return true;
+    }
+    at = find_url(settings, url);
+    if (at == settings->ca_count) {
+        if (!append_ca(settings, name, url, text_for(server, global,
+                ACME_DIRECTIVE_CA_CERTIFICATE, url), err)) {
+            return false;
+        }
+        settings->cas[at].implied = true;
+    }
+    settings->cas[index].staging = at + 1;
+    return true;
+}
+
+/* It was only some other one's staging directory so far. */
+static bool
+take_implied(struct acme_settings_ca *ca, const struct acme_scope *global,
+    const char *trust_file, struct acme_error *err)
+{
+    ca->implied = false;
+    free(ca->trust_file);
+    ca->trust_file = trust_file != NULL ? strdup(trust_file) : NULL;
+    return ((trust_file == NULL || ca->trust_file != NULL)
+        && set_eab(ca, global)) || acme_fail_memory(err);
+}
+
 /* One account a directory: two trust files for the same URL are a mistake. */
 static bool
 find_ca(struct acme_settings *settings, const struct acme_scope *global,
-    const struct acme_scope *server, size_t *index, struct acme_error *err)
+    const struct acme_scope *server, const char *argument, size_t *index,
+    struct acme_error *err)
 {
-    const char *argument = text_of(server, global, ACME_DIRECTIVE_CA,
-        DEFAULT_CA);
-    const char *trust_file = text_of(server, global,
-        ACME_DIRECTIVE_CA_CERTIFICATE, NULL);
     const char *url = acme_ca_url(argument, err);
+    const char *trust_file;
 
     if (url == NULL) {
         return acme_while(err, "acme_ca");
     }
-    for (*index = 0; *index < settings->ca_count; (*index)++) {
-        const struct acme_settings_ca *ca = &settings->cas[*index];
+    trust_file = text_for(server, global, ACME_DIRECTIVE_CA_CERTIFICATE, url);
+    *index = find_url(settings, url);
+    if (*index == settings->ca_count) {
+        return append_ca(settings, argument, url, trust_file, err)
+            && (set_eab(&settings->cas[*index], global)
+                || acme_fail_memory(err))
+            && set_staging(settings, *index, global, server, err);
+    }
+    if (settings->cas[*index].implied) {
+        return take_implied(&settings->cas[*index], global, trust_file, err);
+    }
+    return same_text(settings->cas[*index].trust_file, trust_file)
+        || acme_fail(err, ACME_MISCONFIG, "acme_ca_certificate differs from "
+            "that of another server with acme_ca %s", argument);
+}
 
-        if (strcmp(ca->url, url) == 0) {
-            return same_text(ca->trust_file, trust_file)
-                || acme_fail(err, ACME_MISCONFIG, "acme_ca_certificate "
-                    "differs from that of another server with acme_ca %s",
-                    argument);
+/* ---- the CAs of a certificate */
+
+size_t
+acme_settings_choice_count(const struct acme_settings_cert *cert)
+{
+    return 1 + cert->fallback_count;
+}
+
+struct acme_settings_choice
+acme_settings_choice(const struct acme_settings_cert *cert, size_t number)
+{
+    return number > 0 ? cert->fallbacks[number - 1]
+        : (struct acme_settings_choice) { cert->ca, cert->profile,
+            cert->profile_required, cert->chain };
+}
+
+bool
+acme_settings_share_ca(const struct acme_settings_cert *a,
+    const struct acme_settings_cert *b)
+{
+    for (size_t i = 0; i < acme_settings_choice_count(a); i++) {
+        for (size_t k = 0; k < acme_settings_choice_count(b); k++) {
+            if (acme_settings_choice(a, i).ca
+                == acme_settings_choice(b, k).ca) {
+                return true;
+            }
         }
     }
-    return append_ca(settings, argument, url, trust_file, err)
-        && (set_eab(&settings->cas[*index], global) || acme_fail_memory(err));
+    return false;
+}
+
+/* How it is ordered at this CA. */
+static bool
+set_choice(struct acme_settings_choice *choice,
+    const struct acme_scope *global, const struct acme_scope *server,
+    const char *url)
+{
+    const struct acme_scope_value *profile = acme_scope_value_for(server,
+        global, ACME_DIRECTIVE_PROFILE, url);
+    const char *chain = text_for(server, global,
+        ACME_DIRECTIVE_PREFERRED_CHAIN, url);
+
+    choice->profile_required = profile != NULL && profile->argc == 2;
+    choice->profile = profile != NULL ? strdup(profile->argv[0]) : NULL;
+    choice->chain = chain != NULL ? strdup(chain) : NULL;
+    return (profile == NULL || choice->profile != NULL)
+        && (chain == NULL || choice->chain != NULL);
+}
+
+/* The next CA of the list: the first, or one more fallback. */
+static bool
+add_choice(struct acme_settings *settings, struct acme_settings_cert *cert,
+    size_t number, const struct acme_scope *global,
+    const struct acme_scope *server, const char *argument,
+    struct acme_error *err)
+{
+    struct acme_settings_choice choice = { 0 };
+    bool ok;
+
+    if (!find_ca(settings, global, server, argument, &choice.ca, err)) {
+        return false;
+    }
+    ok = set_choice(&choice, global, server, settings->cas[choice.ca].url);
+    if (number > 0) {
+        cert->fallbacks[cert->fallback_count++] = choice;
+    } else {
+        cert->ca = choice.ca;
+        cert->profile = choice.profile;
+        cert->profile_required = choice.profile_required;
+        cert->chain = choice.chain;
+    }
+    return ok || acme_fail_memory(err);
+}
+
+static bool
+has_choice(const struct acme_settings *settings,
+    const struct acme_settings_cert *cert, const char *url)
+{
+    for (size_t i = 0; i < acme_settings_choice_count(cert); i++) {
+        const struct acme_settings_ca *ca
+            = &settings->cas[acme_settings_choice(cert, i).ca];
+
+        if (strcmp(ca->url, url) == 0 || (ca->staging > 0
+                && strcmp(settings->cas[ca->staging - 1].url, url) == 0)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* A for= that this very server gives is of one of its CAs. */
+static bool
+check_for(const struct acme_settings *settings,
+    const struct acme_settings_cert *cert, const struct acme_scope *server,
+    enum acme_directive directive, struct acme_error *err)
+{
+    const struct acme_scope_value *value = acme_scope_value(server, NULL,
+        directive);
+    char allowed[512] = "";
+    struct acme_error ignored;
+
+    for (; value != NULL; value = value->next) {
+        if (value->for_ca == NULL || has_choice(settings, cert,
+                acme_ca_url(value->for_ca, &ignored))) {
+            continue;
+        }
+        for (size_t i = 0; i < acme_settings_choice_count(cert); i++) {
+            size_t len = strlen(allowed);
+
+            snprintf(allowed + len, sizeof(allowed) - len, "%s%s",
+                i > 0 ? ", " : "",
+                settings->cas[acme_settings_choice(cert, i).ca].name);
+        }
+        return acme_fail(err, ACME_MISCONFIG, "%s: for=%.200s is none of "
+            "acme_ca of this server, allowed are %s, in %s",
+            acme_directive_infos[directive].name, value->for_ca, allowed,
+            value->where);
+    }
+    return true;
+}
+
+static bool
+set_choices(struct acme_settings *settings, struct acme_settings_cert *cert,
+    const struct acme_scope *global, const struct acme_scope *server,
+    struct acme_error *err)
+{
+    static const char *const otherwise[] = { DEFAULT_CA };
+    const struct acme_scope_value *value = acme_scope_value(server, global,
+        ACME_DIRECTIVE_CA);
+    const char *const *names = value == NULL ? otherwise
+        : (const char *const *) value->argv;
+    size_t count = value == NULL ? 1 : value->argc;
+
+    cert->fallbacks = calloc(count, sizeof(*cert->fallbacks));
+    if (cert->fallbacks == NULL) {
+        return acme_fail_memory(err);
+    }
+    for (size_t i = 0; i < count; i++) {
+        if (!add_choice(settings, cert, i, global, server, names[i], err)) {
+            return false;
+        }
+    }
+    return server == global || (
+        check_for(settings, cert, server, ACME_DIRECTIVE_PROFILE, err)
+        && check_for(settings, cert, server, ACME_DIRECTIVE_PREFERRED_CHAIN,
+            err)
+        && check_for(settings, cert, server, ACME_DIRECTIVE_CA_CERTIFICATE,
+            err));
 }
 
 /* ---- names */
@@ -518,15 +737,13 @@ same_cert(const struct acme_settings_cert *a,
         && acme_settings_same_names(a, b);
 }
 
-/* How the certificate is ordered; false when memory ends. */
-static bool
+/* How the certificate is ordered, wherever that is. */
+static void
 set_manner(struct acme_settings_cert *cert, const struct acme_scope *global,
     const struct acme_scope *server)
 {
     const struct acme_scope_value *value = acme_scope_value(server, global,
         ACME_DIRECTIVE_CHALLENGE);
-    const char *chain = text_of(server, global,
-        ACME_DIRECTIVE_PREFERRED_CHAIN, NULL);
 
     cert->challenges[cert->challenge_count++] = ACME_HTTP_01;
     cert->challenges[cert->challenge_count++] = ACME_TLS_ALPN_01;
@@ -536,12 +753,34 @@ set_manner(struct acme_settings_cert *cert, const struct acme_scope *global,
             cert->challenges[i] = acme_challenge_type_of(value->argv[i]);
         }
     }
-    value = acme_scope_value(server, global, ACME_DIRECTIVE_PROFILE);
-    cert->profile_required = value != NULL && value->argc == 2;
-    cert->profile = value != NULL ? strdup(value->argv[0]) : NULL;
-    cert->chain = chain != NULL ? strdup(chain) : NULL;
-    return (value == NULL || cert->profile != NULL)
-        && (chain == NULL || cert->chain != NULL);
+    acme_value_renew(text_of(server, global, ACME_DIRECTIVE_RENEW, "auto"),
+        &cert->renew_percent, &cert->renew_days);
+}
+
+/* Which of two certificates of the same first CA is ordered otherwise? */
+static const char *
+differing_choice(const struct acme_settings_cert *a,
+    const struct acme_settings_cert *b)
+{
+    if (a->fallback_count != b->fallback_count) {
+        return "acme_ca";
+    }
+    for (size_t i = 0; i < acme_settings_choice_count(a); i++) {
+        struct acme_settings_choice one = acme_settings_choice(a, i);
+        struct acme_settings_choice other = acme_settings_choice(b, i);
+
+        if (one.ca != other.ca) {
+            return "acme_ca";
+        }
+        if (!same_text(one.profile, other.profile)
+            || one.profile_required != other.profile_required) {
+            return "acme_profile";
+        }
+        if (!same_text(one.chain, other.chain)) {
+            return "acme_preferred_chain";
+        }
+    }
+    return NULL;
 }
 
 /* Servers that share a certificate must agree on how it is ordered. */
@@ -549,18 +788,16 @@ static bool
 check_manner(const struct acme_settings_cert *a,
     const struct acme_settings_cert *b, struct acme_error *err)
 {
-    const char *what = NULL;
+    const char *what = differing_choice(a, b);
 
     if (a->challenge_count != b->challenge_count
         || a->challenges[0] != b->challenges[0]) {
         what = "acme_challenge";
-    } else if (!same_text(a->profile, b->profile)
-        || a->profile_required != b->profile_required) {
-        what = "acme_profile";
-    } else if (!same_text(a->chain, b->chain)) {
-        what = "acme_preferred_chain";
     } else if (a->reuse_key != b->reuse_key) {
         what = "acme_key_policy";
+    } else if (a->renew_percent != b->renew_percent
+        || a->renew_days != b->renew_days) {
+        what = "acme_renew";
     }
     return what == NULL || acme_fail(err, ACME_MISCONFIG, "%s differs from "
         "that of another server with the same certificate, in %s", what,
@@ -624,17 +861,17 @@ acme_settings_add_server(struct acme_settings *settings,
     bool ok;
 
     set_keys(&cert, global, server);
+    set_manner(&cert, global, server);
     cert.names = calloc(ACME_NAMES_MAX, sizeof(*cert.names));
     cert.where = strdup(domain->where);
-    if (cert.names == NULL || cert.where == NULL
-        || !set_manner(&cert, global, server)) {
+    if (cert.names == NULL || cert.where == NULL) {
         free_cert(&cert);
         return acme_fail_memory(err);
     }
     warn_of_unicode(names, name_count, warn, warn_ctx);
     ok = given ? add_argument_names(&cert, domain, err)
         : add_server_names(&cert, names, name_count, warn, warn_ctx, err);
-    ok = ok && find_ca(settings, global, server, &cert.ca, err)
+    ok = ok && set_choices(settings, &cert, global, server, err)
         && leave_out_private(&cert, &settings->cas[cert.ca],
             given ? NULL : warn, warn_ctx, err);
     if (!ok) {

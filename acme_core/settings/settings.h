@@ -37,14 +37,15 @@ enum acme_directive_scope {
     ACME_SCOPE_GLOBAL = 1,
     ACME_SCOPE_SERVER = 2,
     ACME_SCOPE_BOTH = 3,
-    ACME_SCOPE_MANY = 5     /* global, and may be given several times */
+    ACME_SCOPE_MANY = 5,    /* global, and may be given several times */
+    ACME_SCOPE_PER_CA = 11  /* both, and once more for each CA (for=) */
 };
 
 struct acme_directive_info {
     const char *name;       /* nginx's spelling */
     const char *httpd_name;
     enum acme_directive_scope scope;
-    unsigned min, max;
+    unsigned min, max;      /* for= is among the arguments */
     const char *arguments, *otherwise, *meaning;
 };
 
@@ -88,6 +89,7 @@ enum {
     ACME_NAMES_MAX = 100,
     ACME_PROFILE_MAX = 64,
     ACME_CHAIN_ISSUER_MAX = 127,
+    ACME_CHOICES_MAX = 8, /* CAs of one certificate */
     ACME_KEYS_MAX = 2     /* types of key, each with a certificate of its own */
 };
 
@@ -98,6 +100,18 @@ struct acme_settings_ca {
     char *eab_kid;        /* acme_eab, or NULL: then the rest is nothing */
     char *eab_file;
     enum acme_hmac eab_algorithm;
+    size_t staging;       /* index + 1 of its staging directory, where failed
+                             validations cost nothing; 0 = none */
+    bool implied;         /* no acme_ca names it: it is some other's .staging;
+                             not in the wire form */
+};
+
+/* A CA of a certificate, and how it is ordered there. */
+struct acme_settings_choice {
+    size_t ca;            /* index into cas */
+    char *profile;        /* acme_profile, or NULL */
+    bool profile_required;
+    char *chain;          /* acme_preferred_chain, or NULL */
 };
 
 /* Where a server shows a certificate to whoever connects with TLS. */
@@ -116,12 +130,16 @@ struct acme_settings_cert {
     enum acme_key_type key_types[ACME_KEYS_MAX];  /* one, or an ECDSA and
                              then an RSA type; the rest ACME_KEY_NONE */
     bool reuse_key;       /* a renewal takes its predecessor's key */
-    size_t ca;            /* index into cas */
+    size_t ca;            /* index into cas: the first one of acme_ca */
+    struct acme_settings_choice *fallbacks;   /* the others, in order */
+    size_t fallback_count;    /* below ACME_CHOICES_MAX */
+    unsigned renew_percent;   /* acme_renew: with so much of its life, */
+    unsigned renew_days;      /* or so many days left; both 0 = auto */
     enum acme_challenge_type challenges[ACME_CHALLENGE_TYPES];
     size_t challenge_count;   /* at least 1, the preferred type first */
-    char *profile;        /* acme_profile, or NULL */
+    char *profile;        /* at .ca: acme_profile, or NULL */
     bool profile_required;
-    char *chain;          /* acme_preferred_chain, or NULL */
+    char *chain;          /* at .ca: acme_preferred_chain, or NULL */
     struct acme_settings_listener listener;  /* a fact about the server */
     char *folder;         /* in the store; set by acme_store_assign */
     char *where;          /* file:line of the first acme_domain of it; not
@@ -188,7 +206,9 @@ typedef void (*acme_settings_warn)(void *ctx, const char *text);
  *             the same key types and CA share one
  * Errors: an argument of acme_domain that cannot be in a certificate; no
  * name left; an order in another manner (acme_challenge, acme_profile,
- * acme_preferred_chain, acme_key_policy) than the one it is shared with.
+ * acme_preferred_chain, acme_key_policy, acme_renew, the further ones of
+ * acme_ca) than the one it is shared with; for= of a CA that this server
+ * does not have.
  */
 bool acme_settings_add_server(struct acme_settings *settings,
     const struct acme_scope *global, const struct acme_scope *server,
@@ -210,6 +230,19 @@ bool acme_settings_listens(const struct acme_settings *settings,
 /* Is it one of the names, as it is spelled? */
 bool acme_settings_has_name(const struct acme_settings_cert *cert,
     const char *name);
+
+/*
+ * The CAs of a certificate, the wanted one first: how many there are, and the
+ * one with this number, from 0, and how it is ordered there. What it points to
+ * is the certificate's.
+ */
+size_t acme_settings_choice_count(const struct acme_settings_cert *cert);
+struct acme_settings_choice acme_settings_choice(
+    const struct acme_settings_cert *cert, size_t number);
+
+/* Is there a CA that both may be ordered from? */
+bool acme_settings_share_ca(const struct acme_settings_cert *a,
+    const struct acme_settings_cert *b);
 
 /* How many key types it has. */
 size_t acme_settings_key_count(const struct acme_settings_cert *cert);

@@ -59,7 +59,8 @@ put_ca(struct acme_buffer *wire, const struct acme_settings_ca *ca)
         && put_optional(wire, ca->trust_file)
         && put_optional(wire, ca->eab_kid)
         && (ca->eab_kid == NULL || (put(wire, ca->eab_file)
-            && put(wire, acme_hmac_name(ca->eab_algorithm))));
+            && put(wire, acme_hmac_name(ca->eab_algorithm))))
+        && put_number(wire, ca->staging);
 }
 
 static bool
@@ -70,9 +71,24 @@ put_manner(struct acme_buffer *wire, const struct acme_settings_cert *cert)
     for (size_t i = 0; ok && i < cert->challenge_count; i++) {
         ok = put(wire, acme_challenge_type_name(cert->challenges[i]));
     }
-    return ok && put_optional(wire, cert->profile)
-        && put_number(wire, cert->profile_required)
-        && put_optional(wire, cert->chain);
+    return ok && put_number(wire, cert->renew_percent)
+        && put_number(wire, cert->renew_days);
+}
+
+static bool
+put_choices(struct acme_buffer *wire, const struct acme_settings_cert *cert)
+{
+    size_t count = acme_settings_choice_count(cert);
+    bool ok = put_number(wire, count);
+
+    for (size_t i = 0; ok && i < count; i++) {
+        struct acme_settings_choice choice = acme_settings_choice(cert, i);
+
+        ok = put_number(wire, choice.ca) && put_optional(wire, choice.profile)
+            && put_number(wire, choice.profile_required)
+            && put_optional(wire, choice.chain);
+    }
+    return ok;
 }
 
 static bool
@@ -92,7 +108,7 @@ put_cert(struct acme_buffer *wire, const struct acme_settings_cert *cert)
         && put(wire, acme_key_type_name(cert->key_types[0]))
         && put_optional(wire, acme_key_type_name(cert->key_types[1]))
         && put_number(wire, cert->reuse_key)
-        && put_number(wire, cert->ca) && put_optional(wire, cert->folder)
+        && put_choices(wire, cert) && put_optional(wire, cert->folder)
         && put_manner(wire, cert) && put_listener(wire, &cert->listener);
 }
 
@@ -283,6 +299,7 @@ get_cas(struct reader *reader, struct acme_settings *settings)
             ca->eab_algorithm = acme_hmac_of(get(reader));
             reader->broken |= ca->eab_algorithm == ACME_HMAC_NONE;
         }
+        ca->staging = get_number(reader, count);
     }
 }
 
@@ -318,9 +335,36 @@ get_manner(struct reader *reader, struct acme_settings_cert *cert)
         cert->challenges[i] = acme_challenge_type_of(get(reader));
         reader->broken |= cert->challenges[i] == ACME_CHALLENGE_NONE;
     }
-    cert->profile = get_optional(reader);
-    cert->profile_required = get_number(reader, 1);
-    cert->chain = get_optional(reader);
+    cert->renew_percent = (unsigned) get_number(reader, 100);
+    cert->renew_days = (unsigned) get_number(reader, 1000);
+}
+
+/* What was read belongs to the certificate at once, be it broken. */
+static void
+get_choices(struct reader *reader, const struct acme_settings *settings,
+    struct acme_settings_cert *cert)
+{
+    unsigned long count = get_number(reader, ACME_CHOICES_MAX);
+
+    cert->fallbacks = calloc(ACME_CHOICES_MAX, sizeof(*cert->fallbacks));
+    reader->broken |= count == 0 || cert->fallbacks == NULL;
+    for (unsigned long i = 0; i < count && !reader->broken; i++) {
+        struct acme_settings_choice choice;
+
+        choice.ca = get_number(reader, CAS_MAX);
+        choice.profile = get_optional(reader);
+        choice.profile_required = get_number(reader, 1);
+        choice.chain = get_optional(reader);
+        reader->broken |= choice.ca >= settings->ca_count;
+        if (i > 0) {
+            cert->fallbacks[cert->fallback_count++] = choice;
+        } else {
+            cert->ca = choice.ca;
+            cert->profile = choice.profile;
+            cert->profile_required = choice.profile_required;
+            cert->chain = choice.chain;
+        }
+    }
 }
 
 static void
@@ -349,12 +393,11 @@ get_cert(struct reader *reader, const struct acme_settings *settings,
     get_texts(reader, ACME_NAMES_MAX, &cert->names, &cert->name_count);
     get_keys(reader, cert);
     cert->reuse_key = get_number(reader, 1);
-    cert->ca = get_number(reader, CAS_MAX);
+    get_choices(reader, settings, cert);
     cert->folder = get_optional(reader);
     get_manner(reader, cert);
     get_listener(reader, cert);
-    if (cert->name_count == 0 || cert->ca >= settings->ca_count
-        || !is_folder(cert->folder)) {
+    if (cert->name_count == 0 || !is_folder(cert->folder)) {
         reader->broken = true;
     }
     for (size_t i = 0; i < cert->name_count && !reader->broken; i++) {

@@ -17,6 +17,8 @@ place(enum acme_directive_scope scope)
         return "global, repeatable";
     case ACME_SCOPE_SERVER:
         return "server";
+    case ACME_SCOPE_PER_CA:
+        return "both, repeatable";
     case ACME_SCOPE_BOTH:
         break;
     }

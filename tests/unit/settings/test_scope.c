@@ -21,7 +21,7 @@ the_table_is_whole(void **state)
         const struct acme_directive_info *info = &acme_directive_infos[i];
 
         assert_memory_equal(info->name, "acme_", 5);
-        assert_in_range(info->scope, ACME_SCOPE_GLOBAL, ACME_SCOPE_MANY);
+        assert_in_range(info->scope, ACME_SCOPE_GLOBAL, ACME_SCOPE_PER_CA);
         assert_int_equal(acme_directive_is_global(i),
             info->scope == ACME_SCOPE_GLOBAL
             || info->scope == ACME_SCOPE_MANY);

@@ -229,7 +229,7 @@ the_names_of_the_server_are_those_of_its_certificate(void **state)
     assert_int_equal(cert->key_types[0], ACME_KEY_ECDSA_256);
     assert_string_equal(cert->where, "f:1");
     assert_null(cert->folder);
-    assert_int_equal(settings->ca_count, 1);
+    assert_int_equal(settings->ca_count, 2);
     assert_string_equal(settings->cas[cert->ca].name, "letsencrypt");
     assert_null(settings->cas[cert->ca].trust_file);
     acme_settings_free(settings);
@@ -441,7 +441,7 @@ another_set_is_another_certificate(void **state)
     add_bare(settings, "b.test", NULL);
     add_bare(settings, "a.test", "c.test");
     assert_int_equal(settings->cert_count, 4);
-    assert_int_equal(settings->ca_count, 1);
+    assert_int_equal(settings->ca_count, 2);
     acme_settings_free(settings);
 }
 
@@ -571,7 +571,7 @@ a_preset_and_its_url_are_one_ca(void **state)
     add_with(settings, NULL, D(CA), "letsencrypt");
     add_with(settings, NULL, D(CA),
         "https://acme-v02.api.letsencrypt.org/directory");
-    assert_int_equal(settings->ca_count, 1);
+    assert_int_equal(settings->ca_count, 2);   /* and its staging */
     assert_int_equal(settings->cert_count, 1);
     acme_settings_free(settings);
 }
@@ -615,7 +615,7 @@ a_host_that_is_too_long_is_refused_and_leaves_no_ca(void **state)
     assert_non_null(strstr(err.text, "host is too long"));
     assert_int_equal(settings->ca_count, 0);
     add_with(settings, NULL, 0, NULL);
-    assert_int_equal(settings->ca_count, 1);
+    assert_int_equal(settings->ca_count, 2);
     acme_settings_free(settings);
 }
 
@@ -808,6 +808,252 @@ how_a_certificate_is_ordered_is_inherited(void **state)
     acme_scope_free(global);
 }
 
+/* ---- several CAs */
+
+/* The arguments of one more line, the rest NULL. */
+static bool
+line(struct acme_scope *scope, enum acme_directive directive,
+    const char *const argv[4], struct acme_error *err)
+{
+    size_t argc = 0;
+
+    while (argc < 4 && argv[argc] != NULL) {
+        argc++;
+    }
+    return acme_scope_set(scope, directive, argc, argv, "f:3", err);
+}
+
+#define LINE(scope, id, ...) \
+    line(scope, D(id), (const char *const [4]) { __VA_ARGS__ }, &err)
+
+static void
+the_cas_behind_the_first_are_fallbacks(void **state)
+{
+    static const char *const names[NAMES_MAX] = { "a.test" };
+    struct acme_scope *global = acme_scope_new();
+    struct acme_scope *server = scope_of(D(DOMAIN), NULL, NULL);
+    struct acme_settings *settings = settings_of(global);
+    struct warnings warnings = { 0 };
+    const struct acme_settings_cert *cert;
+    struct acme_error err;
+    size_t at;
+
+    (void) state;
+    assert_true(LINE(global, CA, "letsencrypt", "https://b.test/dir",
+        "zerossl"));
+    assert_true(add(settings, global, server, names, &warnings, &at, &err));
+    cert = &settings->certs[at];
+    assert_int_equal(acme_settings_choice_count(cert), 3);
+    assert_string_equal(settings->cas[cert->ca].name, "letsencrypt");
+    assert_string_equal(settings->cas[cert->fallbacks[0].ca].name, "b.test");
+    assert_string_equal(settings->cas[acme_settings_choice(cert, 2).ca].name,
+        "zerossl");
+    acme_settings_free(settings);
+    acme_scope_free(global);
+}
+
+static void
+a_staging_directory_comes_with_its_ca(void **state)
+{
+    struct acme_settings *settings = settings_of(NULL);
+    const struct acme_settings_ca *staging;
+
+    (void) state;
+    add_with(settings, NULL, D(CA), "letsencrypt");
+    add_with(settings, NULL, D(CA), "https://ca.test/dir");
+    assert_int_equal(settings->ca_count, 3);
+    assert_int_equal(settings->cas[0].staging, 2);
+    staging = &settings->cas[1];
+    assert_string_equal(staging->name, "letsencrypt-staging");
+    assert_true(staging->implied);
+    assert_int_equal(staging->staging, 0);
+    assert_int_equal(settings->cas[2].staging, 0);
+    acme_settings_free(settings);
+}
+
+static void
+no_staging_directory_comes_with_a_binding(void **state)
+{
+    struct acme_scope *global = acme_scope_new();
+    struct acme_settings *settings = settings_of(global);
+    struct acme_error err;
+
+    (void) state;
+    assert_true(LINE(global, EAB, "letsencrypt", "kid", "/eab"));
+    add_with(settings, global, D(CA), "letsencrypt");
+    assert_int_equal(settings->ca_count, 1);
+    assert_int_equal(settings->cas[0].staging, 0);
+    acme_settings_free(settings);
+    acme_scope_free(global);
+}
+
+static void
+a_staging_directory_that_is_asked_for_has_its_own_trust(void **state)
+{
+    static const char *const names[NAMES_MAX] = { "b.test" };
+    struct acme_settings *settings = settings_of(NULL);
+    struct acme_scope *server = scope_of(D(DOMAIN), NULL, NULL);
+    struct warnings warnings = { 0 };
+    struct acme_error err;
+    size_t cert;
+
+    (void) state;
+    add_with(settings, NULL, D(CA), "letsencrypt");
+    assert_true(LINE(server, CA, "letsencrypt-staging"));
+    assert_true(LINE(server, CA_CERTIFICATE, "/etc/s.pem"));
+    assert_true(add(settings, NULL, server, names, &warnings, &cert, &err));
+    assert_int_equal(settings->ca_count, 2);
+    assert_false(settings->cas[1].implied);
+    assert_string_equal(settings->cas[1].trust_file, "/etc/s.pem");
+    acme_settings_free(settings);
+}
+
+static void
+what_is_for_one_ca_goes_before_what_is_for_all(void **state)
+{
+    static const char *const names[NAMES_MAX] = { "a.test" };
+    struct acme_scope *global = acme_scope_new();
+    struct acme_scope *server = scope_of(D(DOMAIN), NULL, NULL);
+    struct acme_settings *settings = settings_of(global);
+    struct warnings warnings = { 0 };
+    const struct acme_settings_cert *cert;
+    struct acme_error err;
+    size_t at;
+
+    (void) state;
+    assert_true(LINE(global, CA, "letsencrypt", "https://b.test/dir",
+        "https://c.test/dir"));
+    assert_true(LINE(global, PROFILE, "all"));
+    assert_true(LINE(global, PROFILE, "short", "require", "for=letsencrypt"));
+    assert_true(LINE(global, CA_CERTIFICATE, "/b.pem",
+        "for=https://b.test/dir"));
+    assert_true(LINE(server, PREFERRED_CHAIN, "B", "for=https://b.test/dir"));
+    assert_true(LINE(server, PROFILE, "mine", "for=https://c.test/dir"));
+    assert_true(add(settings, global, server, names, &warnings, &at, &err));
+    cert = &settings->certs[at];
+    assert_string_equal(cert->profile, "short");
+    assert_true(cert->profile_required);
+    assert_null(cert->chain);
+    assert_string_equal(cert->fallbacks[0].profile, "all");
+    assert_false(cert->fallbacks[0].profile_required);
+    assert_string_equal(cert->fallbacks[0].chain, "B");
+    assert_string_equal(cert->fallbacks[1].profile, "mine");
+    assert_null(settings->cas[cert->ca].trust_file);
+    assert_string_equal(settings->cas[cert->fallbacks[0].ca].trust_file,
+        "/b.pem");
+    acme_settings_free(settings);
+    acme_scope_free(global);
+}
+
+static void
+what_a_server_says_for_all_goes_before_what_is_global_for_one(void **state)
+{
+    static const char *const names[NAMES_MAX] = { "a.test" };
+    struct acme_scope *global = acme_scope_new();
+    struct acme_scope *server = scope_of(D(DOMAIN), NULL, NULL);
+    struct acme_settings *settings = settings_of(global);
+    struct warnings warnings = { 0 };
+    struct acme_error err;
+    size_t at;
+
+    (void) state;
+    assert_true(LINE(global, PROFILE, "short", "for=letsencrypt"));
+    assert_true(LINE(server, PROFILE, "classic"));
+    assert_true(add(settings, global, server, names, &warnings, &at, &err));
+    assert_string_equal(settings->certs[at].profile, "classic");
+    acme_settings_free(settings);
+    acme_scope_free(global);
+}
+
+static void
+for_is_of_a_ca_that_there_is(void **state)
+{
+    static const char *const names[NAMES_MAX] = { "a.test" };
+    struct acme_scope *server = scope_of(D(DOMAIN), NULL, NULL);
+    struct acme_settings *settings = settings_of(NULL);
+    struct warnings warnings = { 0 };
+    struct acme_error err;
+    size_t at;
+
+    (void) state;
+    assert_false(LINE(server, PROFILE, "short", "for=letsencript"));
+    assert_non_null(strstr(err.text, "acme_profile: for=: invalid value "
+        "\"letsencript\", allowed are letsencrypt, letsencrypt-staging, "));
+    assert_non_null(strstr(err.text, "did you mean \"letsencrypt\"?"));
+    assert_false(LINE(server, PROFILE, "for=letsencrypt"));
+    assert_non_null(strstr(err.text, "invalid number of arguments"));
+    assert_true(LINE(server, PROFILE, "short", "for=letsencrypt"));
+    assert_false(LINE(server, PROFILE, "long",
+        "for=https://acme-v02.api.letsencrypt.org/directory"));
+    assert_non_null(strstr(err.text, "duplicate: it was given in f:3"));
+    assert_true(LINE(server, PROFILE, "short", "for=letsencrypt-staging"));
+    assert_true(LINE(server, PREFERRED_CHAIN, "Root", "for=zerossl"));
+    assert_false(add(settings, NULL, server, names, &warnings, &at, &err));
+    assert_non_null(strstr(err.text, "acme_preferred_chain: for=zerossl is "
+        "none of acme_ca of this server, allowed are letsencrypt, in f:3"));
+    assert_int_equal(settings->cert_count, 0);
+    acme_settings_free(settings);
+}
+
+/* Two servers for a.test, the second with one more line: what differs? */
+static const struct {
+    enum acme_directive directive;
+    const char *argv[3], *words;
+} differing[] = {
+    { D(CA), { "letsencrypt", "https://b.test/dir" }, "acme_ca differs" },
+    { D(RENEW), { "30%" }, "acme_renew differs" },
+    { D(RENEW), { "20d" }, "acme_renew differs" },
+    { D(PROFILE), { "x", "for=letsencrypt" }, "acme_profile differs" },
+    { D(PREFERRED_CHAIN), { "x" }, "acme_preferred_chain differs" },
+};
+
+static void
+servers_with_one_certificate_agree_on_all_of_it(void **state)
+{
+    static const char *const names[NAMES_MAX] = { "a.test" };
+
+    (void) state;
+    for (size_t i = 0; i < sizeof(differing) / sizeof(*differing); i++) {
+        struct acme_settings *settings = settings_of(NULL);
+        struct acme_scope *server = scope_of(D(DOMAIN), NULL, NULL);
+        struct warnings warnings = { 0 };
+        struct acme_error err;
+        size_t at;
+
+        add_bare(settings, "a.test", NULL);
+        assert_true(LINE(server, CHALLENGE, "http-01", "tls-alpn-01"));
+        assert_true(line(server, differing[i].directive,
+            (const char *const [4]) { differing[i].argv[0],
+            differing[i].argv[1], differing[i].argv[2] }, &err));
+        assert_false(add(settings, NULL, server, names, &warnings, &at,
+            &err));
+        if (strstr(err.text, differing[i].words) == NULL) {
+            fail_msg("%s: %s", differing[i].words, err.text);
+        }
+        acme_settings_free(settings);
+    }
+}
+
+static void
+how_a_certificate_is_renewed_is_inherited(void **state)
+{
+    static const char *const names[NAMES_MAX] = { "a.test" };
+    struct acme_scope *global = scope_of(D(RENEW), "25%", NULL);
+    struct acme_scope *server = scope_of(D(DOMAIN), NULL, NULL);
+    struct acme_settings *settings = settings_of(global);
+    struct warnings warnings = { 0 };
+    struct acme_error err;
+    size_t at;
+
+    (void) state;
+    assert_true(add(settings, global, server, names, &warnings, &at, &err));
+    assert_int_equal(settings->certs[at].renew_percent, 25);
+    assert_int_equal(settings->certs[at].renew_days, 0);
+    assert_int_equal(add_bare(settings, "b.test", NULL)->renew_percent, 0);
+    acme_settings_free(settings);
+    acme_scope_free(global);
+}
+
 int
 main(void)
 {
@@ -835,6 +1081,17 @@ main(void)
         cmocka_unit_test(a_preset_and_its_url_are_one_ca),
         cmocka_unit_test(two_trust_files_for_one_ca_are_refused),
         cmocka_unit_test(a_host_that_is_too_long_is_refused_and_leaves_no_ca),
+        cmocka_unit_test(the_cas_behind_the_first_are_fallbacks),
+        cmocka_unit_test(a_staging_directory_comes_with_its_ca),
+        cmocka_unit_test(no_staging_directory_comes_with_a_binding),
+        cmocka_unit_test(
+            a_staging_directory_that_is_asked_for_has_its_own_trust),
+        cmocka_unit_test(what_is_for_one_ca_goes_before_what_is_for_all),
+        cmocka_unit_test(
+            what_a_server_says_for_all_goes_before_what_is_global_for_one),
+        cmocka_unit_test(for_is_of_a_ca_that_there_is),
+        cmocka_unit_test(servers_with_one_certificate_agree_on_all_of_it),
+        cmocka_unit_test(how_a_certificate_is_renewed_is_inherited),
         cmocka_unit_test(settings_without_certificates_pass),
         cmocka_unit_test(terms_must_be_accepted_and_the_error_says_how),
         cmocka_unit_test(the_helper_must_be_an_executable_file),

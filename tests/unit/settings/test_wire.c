@@ -19,21 +19,28 @@ static char *second_names[] = { "b.test" };
 static char *contacts[] = { "mailto:a@example.com", "mailto:b@example.com" };
 
 static struct acme_settings_ca cas[] = {
-    { .name = "letsencrypt", .url = "https://ca.test/dir" },
-    { "127.0.0.1:14000", "https://127.0.0.1:14000/dir", "/etc/ca.pem", "kid",
-        "/etc/eab.key", ACME_HS512 },
+    { .name = "letsencrypt", .url = "https://ca.test/dir", .staging = 2 },
+    { .name = "127.0.0.1:14000", .url = "https://127.0.0.1:14000/dir",
+        .trust_file = "/etc/ca.pem", .eab_kid = "kid",
+        .eab_file = "/etc/eab.key", .eab_algorithm = ACME_HS512 },
+};
+
+static struct acme_settings_choice fallbacks[] = {
+    { .ca = 0, .profile = "classic", .chain = "Other Root" },
+    { .ca = 1, .profile = "tls", .profile_required = true },
 };
 
 static struct acme_settings_cert certs[] = {
     { .names = first_names, .name_count = 3, .key_types = {
         ACME_KEY_ECDSA_384, ACME_KEY_RSA_2048 }, .reuse_key = true, .ca = 1,
         .folder = "a.test", .challenges = { ACME_TLS_ALPN_01,
-        ACME_HTTP_01 }, .challenge_count = 2, .profile = "shortlived",
+        ACME_HTTP_01 }, .challenge_count = 2, .renew_percent = 30,
+        .fallbacks = fallbacks, .fallback_count = 2, .profile = "shortlived",
         .profile_required = true, .chain = "ISRG Root X1",
         .listener = { "www.a.test", "::1", 8443, true } },
     { .names = second_names, .name_count = 1, .key_types = {
         ACME_KEY_RSA_4096 }, .folder = "b.test-2", .challenges = {
-        ACME_HTTP_01 }, .challenge_count = 1 },
+        ACME_HTTP_01 }, .challenge_count = 1, .renew_days = 30 },
 };
 
 static const struct acme_settings full = {
@@ -91,10 +98,18 @@ same_cert(const struct acme_settings_cert *a,
     assert_int_equal(a->reuse_key, b->reuse_key);
     assert_int_equal(a->challenge_count, b->challenge_count);
     assert_memory_equal(a->challenges, b->challenges, sizeof(a->challenges));
-    same_text(a->profile, b->profile);
-    assert_int_equal(a->profile_required, b->profile_required);
-    same_text(a->chain, b->chain);
-    assert_int_equal(a->ca, b->ca);
+    assert_int_equal(a->renew_percent, b->renew_percent);
+    assert_int_equal(a->renew_days, b->renew_days);
+    assert_int_equal(a->fallback_count, b->fallback_count);
+    for (size_t i = 0; i < acme_settings_choice_count(a); i++) {
+        struct acme_settings_choice one = acme_settings_choice(a, i);
+        struct acme_settings_choice other = acme_settings_choice(b, i);
+
+        assert_int_equal(one.ca, other.ca);
+        same_text(one.profile, other.profile);
+        assert_int_equal(one.profile_required, other.profile_required);
+        same_text(one.chain, other.chain);
+    }
     same_text(a->folder, b->folder);
     same_text(a->listener.name, b->listener.name);
     same_text(a->listener.address, b->listener.address);
@@ -137,6 +152,7 @@ same_settings(const struct acme_settings *a, const struct acme_settings *b)
         same_text(a->cas[i].eab_kid, b->cas[i].eab_kid);
         same_text(a->cas[i].eab_file, b->cas[i].eab_file);
         assert_int_equal(a->cas[i].eab_algorithm, b->cas[i].eab_algorithm);
+        assert_int_equal(a->cas[i].staging, b->cas[i].staging);
     }
     assert_int_equal(a->cert_count, b->cert_count);
     for (size_t i = 0; i < a->cert_count; i++) {
@@ -243,7 +259,7 @@ another_version_is_refused_and_named(void **state)
 {
     static const char *const versions[] = { "", "acme-settings",
         "acme-settings 0", "acme-settings 1", "acme-settings 10",
-        "acme-settings 6", "Acme-settings 7", " acme-settings 7" };
+        "acme-settings 7", "Acme-settings 8", " acme-settings 7" };
     struct acme_buffer wire = ACME_BUFFER(WIRE_MAX);
 
     (void) state;
@@ -267,19 +283,21 @@ another_version_is_refused_and_named(void **state)
 
 /* The least settings there are, one text a row, to change them one by one. */
 static const char *const fields[] = { VERSION, "1", "1", "mailto:a@b.test",
-    "/state", "user", "/told", "root", "/helper", "", "80", "443", "0", "1", "1", "10", "", "0", "",
-    "0", "6", "1", "0", "1", "ca", "https://ca.test/", "", "kid", "/eab", "HS256", "1",
-    "1", "a.test", "ecdsa:256", "rsa:2048", "1", "0", "a.test", "1", "http-01",
-    "", "0", "", "a.test", "127.0.0.1", "443", "0" };
+    "/state", "user", "/told", "root", "/helper", "", "80", "443", "0", "1",
+    "1", "10", "", "0", "", "0", "6", "1", "0", "1", "ca", "https://ca.test/",
+    "", "kid", "/eab", "HS256", "0", "1", "1", "a.test", "ecdsa:256",
+    "rsa:2048", "1", "2", "0", "", "0", "", "0", "tls", "1", "", "a.test", "1",
+    "http-01", "0", "30", "a.test", "127.0.0.1", "443", "0" };
 
 enum {
     TERMS = 1, CONTACTS, CONTACT, STATE_PATH, USER, EVENT, EVENT_USER, HELPER, PROXY, PORT_HTTP,
     PORT_HTTPS, LISTENS_HTTP, LISTENS_HTTPS, RELOAD, DELAY, SERVER, DIALECT,
     LOG_PATH, LOG_ID, LOG_LEVEL, RELOAD_SIGNAL, CHECK_FIRST, CAS, CA_NAME, CA_URL, TRUST, EAB_KID, EAB_FILE,
-    EAB_ALGORITHM, CERTS, NAMES,
-    NAME, KEY, SECOND_KEY, REUSE_KEY, CA, FOLDER, CHALLENGES, CHALLENGE,
-    PROFILE, PROFILE_REQUIRED, CHAIN, AT_NAME, AT_ADDRESS, AT_PORT,
-    AT_PROXY, FIELDS
+    EAB_ALGORITHM, STAGING, CERTS, NAMES,
+    NAME, KEY, SECOND_KEY, REUSE_KEY, CHOICES, CA, PROFILE, PROFILE_REQUIRED,
+    CHAIN, FALLBACK, FALLBACK_PROFILE, FALLBACK_REQUIRED, FALLBACK_CHAIN,
+    FOLDER, CHALLENGES, CHALLENGE, RENEW_PERCENT, RENEW_DAYS, AT_NAME,
+    AT_ADDRESS, AT_PORT, AT_PROXY, FIELDS
 };
 
 /* Are the least settings taken with another text in this place? */
@@ -319,6 +337,16 @@ static const struct {
     { "three challenges", CHALLENGES, "3" },
     { "an unknown challenge", CHALLENGE, "http-02" },
     { "a profile that is half required", PROFILE_REQUIRED, "2" },
+    { "one of a fallback", FALLBACK_REQUIRED, "2" },
+    { "a fallback that is not there", FALLBACK, "1" },
+    { "no CA of a certificate", CHOICES, "0" },
+    { "one CA too few", CHOICES, "1" },
+    { "one CA too many", CHOICES, "3" },
+    { "nine CAs", CHOICES, "9" },
+    { "a staging directory that is not there", STAGING, "2" },
+    { "more than all of the life", RENEW_PERCENT, "101" },
+    { "more than a thousand days", RENEW_DAYS, "1001" },
+    { "no word about renewals", RENEW_DAYS, "" },
     { "a contact too few", CONTACTS, "2" },
     { "a contact too many", CONTACTS, "0" },
     { "no state path", STATE_PATH, "" },
