@@ -15,6 +15,7 @@
 #include "format/base64url.h"
 #include "keeper/account.h"
 #include "keeper/attempt.h"
+#include "keeper/choice.h"
 #include "keeper/pending.h"
 #include "keeper/prove.h"
 #include "keeper/renewal.h"
@@ -114,7 +115,7 @@ choose_profile(struct job *job, const char **profile_out,
     acme_fail(err, ACME_MISCONFIG, "the CA does not offer acme_profile %s; "
         "it offers: %s", profile,
         account->profiles[0] != '\0' ? account->profiles : "none");
-    if (job->cert->profile_required) {
+    if (choice_settings(job).profile_required) {
         return false;
     }
     acme_log(&job->log, ACME_LOG_WARN, "%s; ordering with its default",

@@ -19,6 +19,7 @@
 #include "crypto/x509.h"
 #include "format/time_text.h"
 #include "keeper/account.h"
+#include "keeper/choice.h"
 #include "keeper/deploy.h"
 #include "keeper/event.h"
 #include "keeper/pending.h"
@@ -157,14 +158,13 @@ attempt_init(struct job *job, struct keeper *keeper,
     const struct acme_settings_cert *cert)
 {
     job->cert = cert;
-    job->account = &keeper->accounts[cert->ca];
     job->name_log = (struct acme_log) { .parent = &keeper->log,
         .label = cert->folder };
     job->key_log = (struct acme_log) { .parent = &job->name_log,
         .label = job->other != NULL
             ? acme_key_type_name(job_key_type(job)) : NULL };
-    job->log = (struct acme_log) { .parent = &job->key_log,
-        .label = job->account->ca->name };
+    job->log = (struct acme_log) { .parent = &job->key_log };
+    choice_reset(job, keeper);
     job->keygen_fd = -1;
     read_plan(job, keeper);
     pending_load(job, keeper);
@@ -174,6 +174,7 @@ attempt_init(struct job *job, struct keeper *keeper,
         close_order(job, keeper);
     }
     schedule(job, keeper);
+    service_warn_of_renew(job);
     if (job->half > 0) {
         reckon(job->other, keeper);
     }
@@ -191,6 +192,8 @@ void
 attempt_free(struct job *job)
 {
     pending_forget(job);
+    free(job->first_failure);
+    job->first_failure = NULL;
     if (job->keygen_fd >= 0) {
         close(job->keygen_fd);
     }
@@ -240,7 +243,8 @@ attempt_find(struct keeper *keeper, uint32_t id)
 
 /*
  * A CA gives one account the same order for the same set of names, so two
- * certificates that differ in their key only are ordered one after the other.
+ * certificates that differ in their key only are ordered one after the other,
+ * when there is a CA where they may meet.
  * Nothing is ordered while the account's key is changed: a proof would be of
  * one key, the account of the other.
  */
@@ -254,7 +258,7 @@ attempt_must_wait(const struct job *job, const struct keeper *keeper)
     for (size_t i = 0; i < keeper->active_count; i++) {
         const struct job *other = keeper->active[i];
 
-        if (other->account == job->account
+        if (acme_settings_share_ca(other->cert, job->cert)
             && acme_settings_same_names(other->cert, job->cert)) {
             return true;
         }
@@ -355,22 +359,33 @@ use_key(struct job *job, struct keeper *keeper, struct acme_error *err)
 void
 attempt_start(struct job *job, struct keeper *keeper)
 {
+    keeper->active[keeper->active_count++] = job;
+    job->agents_lost = 0;
+    choice_tell(job, keeper);
+    attempt_go_on(job, keeper);
+}
+
+void
+attempt_go_on(struct job *job, struct keeper *keeper)
+{
     struct acme_buffer entry = ACME_BUFFER(ACME_STORE_FILE_MAX);
     struct acme_error err;
     bool ok;
 
-    keeper->active[keeper->active_count++] = job;
     job->id = keeper->next_job_id++;
     job->state = JOB_READY;
     job->resumed = false;
     job->without_profile = false;
-    job->agents_lost = 0;
     if (job->order_url == NULL || job->wish.count == 0) {
         ways_choose(job, keeper);
     }
     renewal_begins(job, keeper);
-    ok = account_load(job->account, keeper->store, &err)
-        && (acme_store_entry(keeper->settings, job->cert, &entry)
+    if (!account_load(job->account, keeper->store, &err)) {
+        choice_failed(job, keeper, &err, "preparing the account",
+            ACME_CHALLENGE_NONE);
+        return;
+    }
+    ok = (acme_store_entry(keeper->settings, job->cert, &entry)
             || acme_fail_memory(&err))
         && acme_store_entry_write(keeper->store, job->cert->folder,
             acme_buffer_bytes(&entry), &err)
@@ -437,7 +452,7 @@ attempt_order(struct job *job, struct keeper *keeper)
     message.text[0] = acme_buffer_bytes(&names);
     message.text[1] = acme_bytes_of(job->order_url);
     message.text[2] = acme_buffer_bytes(&types);
-    message.text[3] = acme_bytes_of(job->cert->chain);
+    message.text[3] = acme_bytes_of(choice_settings(job).chain);
     if (!ok) {
         acme_fail_memory(&err);
     }
@@ -446,14 +461,20 @@ attempt_order(struct job *job, struct keeper *keeper)
     acme_buffer_free(&types);
     acme_buffer_free(&names);
     if (!ok) {
-        attempt_failed(job, keeper, &err, "handing over the order");
+        choice_failed(job, keeper, &err, "handing over the order",
+            ACME_CHALLENGE_NONE);
+        if (job->state == JOB_READY) {
+            attempt_order(job, keeper);  /* at the next CA, of a few */
+        }
         return;
     }
     job->state = JOB_ORDERING;
     job->resumed = job->order_url != NULL;
-    acme_log(&job->log, ACME_LOG_NOTICE, "%s, %zu name%s",
+    acme_log(&job->log, ACME_LOG_NOTICE, "%s, %zu name%s%s",
         job->resumed ? "order resumed" : "ordering a certificate",
-        job->cert->name_count, job->cert->name_count == 1 ? "" : "s");
+        job->cert->name_count, job->cert->name_count == 1 ? "" : "s",
+        job->staging ? ", on the CA's staging directory: a validation has "
+            "failed, and must pass there first" : "");
 }
 
 void
@@ -632,11 +653,13 @@ install(struct job *job, struct keeper *keeper, struct acme_bytes chain_pem,
         job->not_after = leaf.not_after;
         job->obtained_at = keeper->now;
         strcpy(job->serial, leaf.serial);
+        job->issuer = job->account;
         if (job->other != NULL) {
             job->other->served = true;
         }
         acme_ari_about(&job->plan.ari, leaf.cert_id, keeper->now);
         log_installed(job, &leaf, generation);
+        service_warn_of_renew(job);
         deploy_landed(keeper, urgent, latest);
         prove_landed(job, generation);
     }
@@ -656,6 +679,11 @@ attempt_installed(struct job *job, struct keeper *keeper,
 {
     struct acme_error err;
 
+    if (job->staging) {
+        note_proof(job);
+        choice_practised(job, keeper);
+        return;
+    }
     if (!install(job, keeper, chain_pem, &err)) {
         attempt_failed(job, keeper, &err, "storing the certificate");
         return;
@@ -663,6 +691,7 @@ attempt_installed(struct job *job, struct keeper *keeper,
     event_obtained(job, keeper);
     close_order(job, keeper);
     attempt_rest(job, keeper);
+    choice_reset(job, keeper);
     reckon(job, keeper);
     schedule_other(job, keeper);
 }
@@ -675,11 +704,13 @@ log_failed(const struct job *job, const struct acme_error *err,
     char next[ACME_TIME_TEXT_SIZE];
 
     acme_log_always(&job->log, ACME_LOG_ERROR,
-        "%s: %s%s%s; %s; attempt %u failed, the next is at %s", step,
+        "%s: %s%s%s; %s; attempt %u failed%s, the next is at %s", step,
         err->text, hint != NULL ? "; hint: " : "", hint != NULL ? hint : "",
         job->served ? "the present certificate stays in service"
                     : "a placeholder certificate is served",
-        job->plan.failures, acme_time_write(next, job->next_at));
+        job->plan.failures,
+        job->staging ? " on the CA's staging directory" : "",
+        acme_time_write(next, job->next_at));
 }
 
 /*
@@ -717,16 +748,31 @@ hold_other(const struct job *job, const struct acme_error *err)
     }
 }
 
+/* Of several CAs the plan has the first one's words, and the last one's. */
+static void
+plan_next(struct job *job, struct keeper *keeper,
+    const struct acme_error *err)
+{
+    struct acme_error verdict = choice_verdict(job, keeper, err);
+    struct acme_plan *plan = &job->plan;
+
+    acme_plan_failed(plan, &verdict, job->not_after,
+        (uint32_t) attempt_random(keeper), keeper->now);
+    if (strcmp(verdict.text, err->text) != 0) {
+        snprintf(plan->last_text, sizeof(plan->last_text), "%.100s: %.380s",
+            job->account->ca->name, err->text);
+    }
+    attempt_save_plan(job, keeper);
+}
+
 void
 attempt_failed(struct job *job, struct keeper *keeper,
     const struct acme_error *err, const char *step)
 {
     /* the pause first: a crash may cost the order, never the pause */
-    acme_plan_failed(&job->plan, err, job->not_after,
-        (uint32_t) attempt_random(keeper), keeper->now);
-    attempt_save_plan(job, keeper);
+    plan_next(job, keeper, err);
     pending_withdraw(job, keeper);
-    if (is_over(job, err)) {
+    if (is_over(job, err) || choice_is_elsewhere(job)) {
         pending_remove(job, keeper);
     } else if (job->key != NULL) {
         struct acme_error ignored;
@@ -738,4 +784,5 @@ attempt_failed(struct job *job, struct keeper *keeper,
     hold_other(job, err);
     log_failed(job, err, step);
     event_failed(job, keeper, err, step);
+    choice_reset(job, keeper);
 }

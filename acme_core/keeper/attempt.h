@@ -29,8 +29,8 @@ uint64_t attempt_random(const struct keeper *keeper);
 void attempt_save_plan(struct job *job, struct keeper *keeper);
 
 /*
- * Is the same set of names being ordered from the same account, or the key of
- * that account being changed?
+ * Is the same set of names being ordered from a CA that may be ours, or the
+ * key of our account being changed?
  */
 bool attempt_must_wait(const struct job *job, const struct keeper *keeper);
 
@@ -39,6 +39,9 @@ bool attempt_must_wait(const struct job *job, const struct keeper *keeper);
  * end the attempt as attempt_failed does.
  */
 void attempt_start(struct job *job, struct keeper *keeper);
+
+/* An attempt that was begun goes on where it is now, with another order. */
+void attempt_go_on(struct job *job, struct keeper *keeper);
 
 /* A key maker's descriptor for this job has arrived / is readable. */
 void attempt_watch_keygen(struct job *job, int fd);

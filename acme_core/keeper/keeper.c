@@ -18,6 +18,7 @@
 
 #include "keeper/account.h"
 #include "keeper/answer.h"
+#include "keeper/choice.h"
 #include "keeper/control.h"
 #include "keeper/deploy.h"
 #include "keeper/attempt.h"
@@ -576,6 +577,9 @@ start_due_jobs(struct keeper *keeper)
         struct job *job = &keeper->jobs[i];
 
         if (job->state != JOB_IDLE || job->next_at > keeper->now) {
+            continue;
+        }
+        if (!choice_begin(job, keeper)) {
             continue;
         }
         if (attempt_must_wait(job, keeper)) {

@@ -14,6 +14,7 @@
 #include "format/base64url.h"
 #include "format/json.h"
 #include "keeper/account.h"
+#include "keeper/choice.h"
 #include "protocol/jws.h"
 #include "store/assign.h"
 
@@ -333,18 +334,23 @@ add_wish(cJSON *root, const struct job *job)
     return ok;
 }
 
-/* What the order is for: an entry as if its half was all that is wanted. */
+/*
+ * What the order is for: an entry as if its half, and the CA where it is, was
+ * all that is wanted.
+ */
 static bool
 add_entry(const struct job *job, const struct keeper *keeper,
     struct acme_buffer *entry)
 {
+    const char *profile = choice_settings(job).profile;
     struct acme_settings_cert half = *job->cert;
 
+    half.ca = choice_ca(job, keeper);
     half.key_types[0] = job_key_type(job);
     half.key_types[1] = ACME_KEY_NONE;
     return acme_store_entry(keeper->settings, &half, entry)
-        && (half.profile == NULL
-            || acme_buffer_printf(entry, "profile %s\n", half.profile));
+        && (profile == NULL
+            || acme_buffer_printf(entry, "profile %s\n", profile));
 }
 
 bool
@@ -359,6 +365,8 @@ pending_save_order(struct job *job, struct keeper *keeper,
     ok = add_entry(job, keeper, &entry)
         && cJSON_AddStringToObject(root, "entry", acme_buffer_text(&entry))
             != NULL
+        && cJSON_AddStringToObject(root, "ca", job->account->ca->url) != NULL
+        && (!job->staging || cJSON_AddTrueToObject(root, "staging") != NULL)
         && cJSON_AddStringToObject(root, "began_with", job->began_with)
             != NULL
         && (job->order_url == NULL
@@ -394,6 +402,19 @@ load_key(struct job *job, struct keeper *keeper, struct acme_error *err)
     }
     return acme_key_type_of_key(job->key) == job_key_type(job)
         || acme_fail(err, ACME_LOCAL, "its key is of another type");
+}
+
+/*
+ * Is it at a CA that still is one of ours? Then that is where the attempt
+ * goes on. One that does not say is at the first.
+ */
+static bool
+go_where_it_is(const cJSON *root, struct job *job, struct keeper *keeper)
+{
+    const char *url = acme_json_text(root, "ca", ACME_URL_MAX);
+
+    return choice_resume(job, keeper, url != NULL ? url
+        : job->account->ca->url, acme_json_flag(root, "staging"));
 }
 
 static bool
@@ -482,7 +503,8 @@ load_order(struct job *job, struct keeper *keeper, struct acme_error *err)
     if (root == NULL) {
         goto out;
     }
-    if (!is_for_this_entry(root, job, keeper)) {
+    if (!go_where_it_is(root, job, keeper)
+        || !is_for_this_entry(root, job, keeper)) {
         acme_fail(err, ACME_LOCAL, "for other names, another key, CA or "
             "profile");
         goto out;
@@ -516,10 +538,11 @@ pending_load(struct job *job, struct keeper *keeper)
     }
     if (err.sys == ENOENT) {
         pending_remove(job, keeper);  /* half of an order is none */
-        return;
+    } else {
+        acme_log(&job->log, ACME_LOG_NOTICE,
+            "the order left by an earlier run is dropped: %s", err.text);
+        pending_withdraw(job, keeper);
+        pending_remove(job, keeper);
     }
-    acme_log(&job->log, ACME_LOG_NOTICE,
-        "the order left by an earlier run is dropped: %s", err.text);
-    pending_withdraw(job, keeper);
-    pending_remove(job, keeper);
+    choice_reset(job, keeper);
 }

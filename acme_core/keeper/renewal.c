@@ -80,14 +80,15 @@ send_question(struct job *job, struct keeper *keeper, struct acme_error *err)
 {
     struct renewal *renewal = &keeper->renewal;
     struct question *question = &renewal->questions[renewal->question_count];
+    struct account *issuer = service_issuer(job);
     struct acme_message message = { .type = ACME_MESSAGE_RENEWAL_INFO,
-        .id = keeper->next_job_id++, .number = job->account->session,
+        .id = keeper->next_job_id++, .number = issuer->session,
         .fd = -1, .text = { acme_bytes_of(job->plan.ari.cert_id) } };
     struct acme_error ignored;
 
     /* without an account it can be asked, but an order may follow */
-    (void) account_load(job->account, keeper->store, &ignored);
-    if (!account_announce(job->account, keeper, err)
+    (void) account_load(issuer, keeper->store, &ignored);
+    if (!account_announce(issuer, keeper, err)
         || !acme_channel_send(keeper->agent, &message, err)) {
         return false;
     }
@@ -100,6 +101,14 @@ send_question(struct job *job, struct keeper *keeper, struct acme_error *err)
     return true;
 }
 
+/* It need not be of the CA that the next order goes to. */
+static struct acme_log
+log_of_issuer(const struct job *job)
+{
+    return (struct acme_log) { .parent = &job->key_log,
+        .label = service_issuer(job)->ca->name };
+}
+
 /* The operator hears of it when it lasts; the renewal does without. */
 static void
 failed(struct job *job, struct keeper *keeper, int64_t retry_at,
@@ -107,11 +116,12 @@ failed(struct job *job, struct keeper *keeper, int64_t retry_at,
 {
     struct acme_ari *ari = &job->plan.ari;
     char next[ACME_TIME_TEXT_SIZE];
+    struct acme_log log = log_of_issuer(job);
 
     acme_ari_failed(ari, retry_at, (uint32_t) attempt_random(keeper),
         keeper->now);
     attempt_save_plan(job, keeper);
-    acme_log(&job->log, ari->failures == FAILURES_TOLD ? ACME_LOG_WARN
+    acme_log(&log, ari->failures == FAILURES_TOLD ? ACME_LOG_WARN
         : ACME_LOG_DEBUG, "the CA could not be asked when it wants a renewal "
         "(%u time%s): %s; asked again at %s", ari->failures,
         ari->failures == 1 ? "" : "s", text,
@@ -179,6 +189,7 @@ log_window(const struct job *job, const struct keeper *keeper,
     const struct acme_ari_window *window = &job->plan.ari.window;
     char start[ACME_TIME_TEXT_SIZE], end[ACME_TIME_TEXT_SIZE];
     char at[ACME_TIME_TEXT_SIZE];
+    struct acme_log log = log_of_issuer(job);
     enum acme_log_level level = news == ACME_ARI_FIRST ? ACME_LOG_INFO
                                                        : ACME_LOG_NOTICE;
 
@@ -190,7 +201,7 @@ log_window(const struct job *job, const struct keeper *keeper,
     } else if (window->explanation[0] != '\0') {
         level = ACME_LOG_NOTICE;
     }
-    acme_log(&job->log, level, "the CA %s renewal between %s and %s%s%s; "
+    acme_log(&log, level, "the CA %s renewal between %s and %s%s%s; "
         "it is due at %s", news == ACME_ARI_FIRST ? "asks for" : "now asks for",
         acme_time_write(start, window->start),
         acme_time_write(end, window->end),
@@ -242,9 +253,11 @@ take_window(struct job *job, struct keeper *keeper,
 static void
 take_none(struct job *job, struct keeper *keeper)
 {
+    struct acme_log log = log_of_issuer(job);
+
     acme_ari_not_offered(&job->plan.ari, keeper->now);
     attempt_save_plan(job, keeper);
-    acme_log(&job->log, ACME_LOG_DEBUG,
+    acme_log(&log, ACME_LOG_DEBUG,
         "the CA does not say when it wants a renewal");
     reschedule(job, keeper);
 }
@@ -314,13 +327,15 @@ renewal_begins(struct job *job, const struct keeper *keeper)
 {
     const struct acme_ari *ari = &job->plan.ari;
     char start[ACME_TIME_TEXT_SIZE], end[ACME_TIME_TEXT_SIZE];
+    struct acme_log log = log_of_issuer(job);
 
     job->replaces_sent = job->without_replaces = false;
     if (!job->fits || !acme_ari_has_window(ari) || ari->chosen > keeper->now
-        || job->plan.failures > 0 || job->order_url != NULL) {
+        || job->plan.failures > 0 || job->order_url != NULL
+        || job->failed_choices != 0 || !service_follows_ari(job)) {
         return;
     }
-    acme_log(&job->log, ACME_LOG_NOTICE, "the CA asks for this renewal "
+    acme_log(&log, ACME_LOG_NOTICE, "the CA asks for this renewal "
         "between %s and %s%s%s", acme_time_write(start, ari->window.start),
         acme_time_write(end, ari->window.end),
         ari->window.explanation[0] != '\0' ? ", for the reason given at " : "",

@@ -12,6 +12,8 @@
 #include <unistd.h>
 
 #include "format/json.h"
+#include "keeper/choice.h"
+#include "plan/renew.h"
 #include "store/live.h"
 
 /* ---- what is in service */
@@ -99,6 +101,7 @@ bool
 service_meta(const struct job *job, const struct acme_leaf *leaf, int64_t now,
     struct acme_buffer *json)
 {
+    const char *profile = choice_settings(job).profile;
     cJSON *root = cJSON_CreateObject();
     bool ok;
 
@@ -108,8 +111,8 @@ service_meta(const struct job *job, const struct acme_leaf *leaf, int64_t now,
         && acme_json_add_time(root, "obtained", now)
         && acme_json_add_time(root, "not_after", leaf->not_after)
         && cJSON_AddStringToObject(root, "serial", leaf->serial) != NULL
-        && (job->cert->profile == NULL || cJSON_AddStringToObject(root,
-            "profile", job->cert->profile) != NULL)
+        && (profile == NULL
+            || cJSON_AddStringToObject(root, "profile", profile) != NULL)
         && (job->proven_by == ACME_CHALLENGE_NONE || cJSON_AddStringToObject(
             root, "proven_by", acme_challenge_type_name(job->proven_by))
                 != NULL)
@@ -133,27 +136,68 @@ says_nothing_else(const cJSON *meta, const char *name, const char *url)
     return said == NULL || (url != NULL && strcmp(said, url) == 0);
 }
 
+/* The account at the CA that it is from; of an unknown one, at the first. */
+static struct account *
+find_issuer(const struct job *job, const struct keeper *keeper,
+    const cJSON *meta)
+{
+    for (size_t i = 0; i < keeper->settings->ca_count; i++) {
+        struct account *account = &keeper->accounts[(job->cert->ca + i)
+            % keeper->settings->ca_count];
+
+        if (says_nothing_else(meta, "ca", account->ca->url)) {
+            return account;
+        }
+    }
+    return NULL;
+}
+
+struct account *
+service_issuer(const struct job *job)
+{
+    return job->issuer != NULL ? job->issuer : job->account;
+}
+
+/* Which CA of the list issued it, or their count. */
+static size_t
+find_choice(const struct job *job, const struct keeper *keeper)
+{
+    size_t count = acme_settings_choice_count(job->cert);
+    size_t at = 0;
+
+    while (at < count && job->issuer
+        != &keeper->accounts[acme_settings_choice(job->cert, at).ca]) {
+        at++;
+    }
+    return at;
+}
+
 /*
- * When and how the pair was obtained, and whether as the settings say. Without
- * a readable meta.json we do not know better: take it as ours.
+ * When and how the pair was obtained, and whether as the settings say: from
+ * any CA of the list. Without a readable meta.json we do not know better: take
+ * it as ours.
  */
 static bool
-is_as_ordered(struct job *job, struct acme_bytes meta_json,
-    struct acme_error *err)
+is_as_ordered(struct job *job, const struct keeper *keeper,
+    struct acme_bytes meta_json, struct acme_error *err)
 {
     struct acme_error ignored;
-    const struct acme_settings_ca *ca = job->account->ca;
-    const char *wanted = job->cert->profile;
     cJSON *root = acme_json_parse(meta_json, &ignored);
     const char *profile = acme_json_text(root, "profile", ACME_PROFILE_MAX);
+    const char *wanted;
+    size_t choice;
     bool ok = true;
 
     job->obtained_at = acme_json_time(root, "obtained");
     job->proven_by = acme_challenge_type_of(
         acme_json_text(root, "proven_by", 32));
-    if (!says_nothing_else(root, "ca", ca->url)) {
-        ok = acme_fail(err, ACME_MISCONFIG, "acme_ca is now %s", ca->name);
-    } else if (root != NULL && !same_text(profile, wanted)) {
+    job->issuer = find_issuer(job, keeper, root);
+    choice = find_choice(job, keeper);
+    if (choice == acme_settings_choice_count(job->cert)) {
+        ok = acme_fail(err, ACME_MISCONFIG, "acme_ca is now %s",
+            keeper->accounts[job->cert->ca].ca->name);
+    } else if (root != NULL && !same_text(profile,
+            wanted = acme_settings_choice(job->cert, choice).profile)) {
         ok = acme_fail(err, ACME_MISCONFIG, "acme_profile is now %s",
             wanted != NULL ? wanted : "the CA's default");
     }
@@ -224,6 +268,7 @@ service_is_current(struct job *job, struct keeper *keeper)
     struct acme_error err = { 0 };
 
     job->fits = false;
+    job->issuer = NULL;
     job->serial[0] = '\0';
     job->served = find_pair(job, keeper, &pair, &err)
         && acme_leaf_read(acme_buffer_bytes(&pair.chain_pem), &leaf, &err);
@@ -236,8 +281,9 @@ service_is_current(struct job *job, struct keeper *keeper)
         if (is_of_its_kind(job, &pair) || job->other == NULL) {
             acme_ari_about(&job->plan.ari, leaf.cert_id, keeper->now);
         }
-        job->fits = !pair.older
-            && is_as_ordered(job, acme_buffer_bytes(&pair.meta_json), &err)
+        job->fits = is_as_ordered(job, keeper,
+                acme_buffer_bytes(&pair.meta_json), &err)
+            && !pair.older
             && fits(job, &pair, &leaf, &err)
             && (strcmp(leaf.serial, job->plan.revoked) != 0
                 || acme_fail(&err, ACME_MISCONFIG, "it is revoked"));
@@ -255,7 +301,7 @@ bool
 service_revocable(const struct job *job, const struct keeper *keeper,
     struct acme_buffer *der, char serial[64], struct acme_error *err)
 {
-    const struct acme_settings_ca *ca = job->account->ca;
+    const struct acme_settings_ca *ca = service_issuer(job)->ca;
     struct service_pair pair;
     struct acme_leaf leaf = { 0 };
     struct acme_error ignored;
@@ -320,16 +366,45 @@ service_predecessor(const struct job *job, const struct keeper *keeper,
     return found;
 }
 
+static struct acme_renew
+wish_of(const struct job *job)
+{
+    return (struct acme_renew) { job->cert->renew_percent,
+        job->cert->renew_days };
+}
+
+bool
+service_follows_ari(const struct job *job)
+{
+    struct acme_renew wish = wish_of(job);
+
+    return (wish.percent == 0 && wish.days == 0) || job->plan.ari.ended;
+}
+
+void
+service_warn_of_renew(const struct job *job)
+{
+    struct acme_renew wish = wish_of(job);
+
+    if (job->served && acme_renew_is_too_early(&wish, job->not_before,
+            job->not_after)) {
+        acme_log(&job->log, ACME_LOG_WARN, "acme_renew %ud is in the first "
+            "half of the life of this certificate, which is %.1f days: it is "
+            "renewed in the middle", wish.days,
+            (double) (job->not_after - job->not_before) / 86400);
+    }
+}
+
 /* One half by itself. */
 static int64_t
 renew_at(const struct job *job, const struct keeper *keeper)
 {
-    /* a time to come (the clock was set back) says nothing */
-    int64_t at = acme_plan_renew_again_at(job->not_before, job->not_after,
-        job->obtained_at <= keeper->now ? job->obtained_at : 0);
+    struct acme_renew wish = wish_of(job);
 
-    return acme_ari_renew_at(&job->plan.ari, job->not_before, job->not_after,
-        at);
+    /* a time to come (the clock was set back) says nothing */
+    return acme_renew_at(&wish, &job->plan.ari, job->not_before,
+        job->not_after, job->obtained_at <= keeper->now ? job->obtained_at
+            : 0);
 }
 
 int64_t

@@ -24,10 +24,13 @@ void service_pair_free(struct service_pair *pair);
 
 /*
  * Read live/<folder> and set .served, .fits, .serial, .not_before, .not_after,
- * .obtained_at and whose .plan.ari is. True when it fits the settings and is
+ * .obtained_at, .issuer and whose .plan.ari is. True when it fits the settings and is
  * not yet due for renewal.
  */
 bool service_is_current(struct job *job, struct keeper *keeper);
+
+/* The account at the CA that issued it, or where we do not know, the job's. */
+struct account *service_issuer(const struct job *job);
 
 /*
  * The certificate in service, to be revoked by the account it is of: appended
@@ -42,6 +45,12 @@ bool service_revocable(const struct job *job, const struct keeper *keeper,
  * too, unless it has been obtained since.
  */
 int64_t service_due_at(const struct job *job, const struct keeper *keeper);
+
+/* Does the CA's wish count, be it that acme_renew has one of its own? */
+bool service_follows_ari(const struct job *job);
+
+/* Say so when acme_renew would renew it in the first half of its life. */
+void service_warn_of_renew(const struct job *job);
 
 /*
  * Is what is in service the predecessor of what is to be ordered: from the

@@ -111,7 +111,13 @@ struct job {
     const struct acme_settings_cert *cert;
     size_t half;                /* index into cert->key_types */
     struct job *other;          /* the other half, or NULL */
-    struct account *account;
+    size_t choice;              /* which CA of the list the attempt is at */
+    bool staging;               /* on its staging directory, for practice */
+    struct account *account;    /* the one there; of an idle job the first */
+    unsigned failed_choices;    /* in this attempt, a bit for each */
+    struct acme_error *first_failure;   /* the first of them, or NULL */
+    struct account *issuer;     /* whose the certificate in service is, or
+                                   NULL: of no CA that we have */
     struct acme_log name_log, key_log, log;
     enum job_state state;
     uint32_t id;                /* of this attempt */

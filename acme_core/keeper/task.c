@@ -154,14 +154,14 @@ prepare_revocation(struct keeper *keeper, struct task *task,
         if (strcmp(job->cert->folder, words[1]) != 0) {
             continue;
         }
-        if (!has_account(job->account, keeper->store, err)) {
+        if (!has_account(service_issuer(job), keeper->store, err)) {
             return false;
         }
         acme_buffer_clear(&task->certificate);
         if (service_revocable(job, keeper, &task->certificate, task->serial,
                 err)) {
             task->job = job;
-            task->account = job->account;
+            task->account = service_issuer(job);
             return true;
         }
     }

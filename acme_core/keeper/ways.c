@@ -10,6 +10,7 @@
 
 #include "format/time_text.h"
 #include "keeper/attempt.h"
+#include "keeper/choice.h"
 #include "keeper/pending.h"
 #include "keeper/renewal.h"
 #include "protocol/problem.h"
@@ -84,7 +85,7 @@ ways_choose(struct job *job, const struct keeper *keeper)
     add_wishes(job, keeper->settings, true);
     able = wish->count;
     add_wishes(job, keeper->settings, false);
-    if (is_sparing(&job->plan, keeper->now)) {
+    if (!job->staging && is_sparing(&job->plan, keeper->now)) {
         able = able > 0 ? able : wish->count;
         wish->types[0] = wish->types[job->plan.failures % able];
         wish->count = 1;
@@ -143,7 +144,7 @@ wait_for_ca(struct job *job, struct keeper *keeper,
     int64_t at = err->retry_at;
     char next[ACME_TIME_TEXT_SIZE];
 
-    if (job->order_url == NULL) {
+    if (job->order_url == NULL || job->staging) {
         return false;
     }
     if (at < keeper->now + LOOK_AGAIN_S) {
@@ -189,14 +190,14 @@ try_next_challenge(struct job *job, struct keeper *keeper,
 const char *
 ways_profile(const struct job *job)
 {
-    return job->without_profile ? NULL : job->cert->profile;
+    return job->without_profile ? NULL : choice_settings(job).profile;
 }
 
 static bool
 drop_profile(struct job *job, struct keeper *keeper,
     const struct acme_error *err)
 {
-    if (ways_profile(job) == NULL || job->cert->profile_required) {
+    if (ways_profile(job) == NULL || choice_settings(job).profile_required) {
         return false;
     }
     acme_log(&job->log, ACME_LOG_WARN, "%s; ordering with the CA's default "
@@ -233,6 +234,6 @@ ways_refused(struct job *job, struct keeper *keeper,
     }
     if (!is_of_challenge(err->problem)
         || !try_next_challenge(job, keeper, err, type)) {
-        attempt_failed(job, keeper, err, step);
+        choice_failed(job, keeper, err, step, type);
     }
 }

@@ -92,6 +92,7 @@ acme_ari_take(struct acme_ari *ari, const struct acme_ari_window *window,
         ari->chosen = window->start
             + (int64_t) (random % (uint64_t) (window->end - window->start));
         ari->known_at = was_due && ari->chosen <= now ? ari->known_at : now;
+        ari->ended = window->end <= now;
     }
     ari->window = *window;
     return first ? ACME_ARI_FIRST : same ? ACME_ARI_SAME : ACME_ARI_MOVED;
@@ -118,6 +119,7 @@ acme_ari_not_offered(struct acme_ari *ari, int64_t now)
 {
     memset(&ari->window, 0, sizeof(ari->window));
     ari->known_at = ari->chosen = 0;
+    ari->ended = false;
     ari->failures = 0;
     ari->poll_at = now + DAY_S;
 }

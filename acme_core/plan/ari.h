@@ -25,6 +25,8 @@ struct acme_ari {
     int64_t known_at;       /* since when we know it; of windows that are past
                                one after the other, the first one */
     int64_t chosen;         /* the moment in it that was drawn */
+    bool ended;             /* it had ended when it became known: the CA wants
+                               the certificate replaced at once */
     int64_t poll_at;        /* the CA is asked then; 0 = as soon as can be */
     unsigned failures;      /* of questions, in a row */
     unsigned hasty;         /* renewals in a row that the window asked for

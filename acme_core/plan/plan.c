@@ -6,6 +6,7 @@
 #include "plan/plan.h"
 
 #include <limits.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "format/json.h"
@@ -48,6 +49,7 @@ add_ari(cJSON *root, const struct acme_ari *ari)
         && add_time(object, "end", ari->window.end)
         && add_time(object, "known_at", ari->known_at)
         && add_time(object, "chosen", ari->chosen)
+        && (!ari->ended || cJSON_AddTrueToObject(object, "ended") != NULL)
         && add_time(object, "poll_at", ari->poll_at)
         && cJSON_AddStringToObject(object, "explanation",
             ari->window.explanation) != NULL
@@ -71,6 +73,47 @@ add_told(cJSON *root, const struct acme_told *told)
         && cJSON_AddStringToObject(object, "serial", told->serial) != NULL;
 }
 
+static bool
+add_away(cJSON *root, const struct acme_plan *plan)
+{
+    cJSON *list = NULL;
+
+    for (size_t i = 0; i < ACME_PLAN_CAS; i++) {
+        cJSON *item;
+
+        if (plan->away[i].until == 0) {
+            continue;
+        }
+        if (list == NULL) {
+            list = cJSON_AddArrayToObject(root, "away");
+        }
+        item = cJSON_CreateObject();
+        if (!cJSON_AddItemToArray(list, item)) {
+            cJSON_Delete(item);
+            return false;
+        }
+        if (cJSON_AddStringToObject(item, "ca", plan->away[i].ca) == NULL
+            || !acme_json_add_time(item, "until", plan->away[i].until)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool
+add_staging(cJSON *root, const struct acme_plan *plan)
+{
+    cJSON *object;
+
+    if (plan->staging[0] == '\0') {
+        return true;
+    }
+    object = cJSON_AddObjectToObject(root, "staging");
+    return cJSON_AddStringToObject(object, "ca", plan->staging) != NULL
+        && cJSON_AddNumberToObject(object, "failures",
+            plan->staging_failures) != NULL;
+}
+
 bool
 acme_plan_write(const struct acme_plan *plan, struct acme_buffer *json)
 {
@@ -92,6 +135,10 @@ acme_plan_write(const struct acme_plan *plan, struct acme_buffer *json)
         && cJSON_AddStringToObject(root, "problem", plan->problem) != NULL
         && cJSON_AddStringToObject(root, "text", plan->text) != NULL
         && add_told(root, &plan->told)
+        && (plan->last_text[0] == '\0'
+            || cJSON_AddStringToObject(root, "last_text", plan->last_text)
+                != NULL)
+        && add_away(root, plan) && add_staging(root, plan)
         && add_ari(root, &plan->ari)
         && acme_json_print(json, root);
     cJSON_Delete(root);
@@ -125,6 +172,7 @@ read_ari(const cJSON *root, struct acme_ari *ari)
     window->end = acme_json_time(object, "end");
     ari->known_at = acme_json_time(object, "known_at");
     ari->chosen = acme_json_time(object, "chosen");
+    ari->ended = acme_json_flag(object, "ended");
     ari->poll_at = acme_json_time(object, "poll_at");
     ari->failures = failures <= FAILURES_MAX ? (unsigned) failures : 0;
     ari->hasty = hasty <= FAILURES_MAX ? (unsigned) hasty : 0;
@@ -151,6 +199,35 @@ read_told(const cJSON *root, struct acme_told *told)
     }
 }
 
+static void
+read_away(const cJSON *root, struct acme_plan *plan)
+{
+    const cJSON *item;
+    size_t count = 0;
+
+    cJSON_ArrayForEach(item, acme_json_array(root, "away")) {
+        struct acme_plan_away *away = &plan->away[count];
+
+        if (count == ACME_PLAN_CAS) {
+            return;
+        }
+        read_text(item, "ca", away->ca, sizeof(away->ca));
+        away->until = acme_json_time(item, "until");
+        count += away->until != 0;
+    }
+}
+
+static void
+read_staging(const cJSON *root, struct acme_plan *plan)
+{
+    const cJSON *object = acme_json_object(root, "staging");
+    int64_t failures = acme_json_number(object, "failures", 0);
+
+    read_text(object, "ca", plan->staging, sizeof(plan->staging));
+    plan->staging_failures = plan->staging[0] != '\0' && failures > 0
+        && failures <= FAILURES_MAX ? (unsigned) failures : 0;
+}
+
 bool
 acme_plan_read(struct acme_bytes json, struct acme_plan *plan)
 {
@@ -172,6 +249,10 @@ acme_plan_read(struct acme_bytes json, struct acme_plan *plan)
         read_text(root, "problem", plan->problem, sizeof(plan->problem));
         read_text(root, "text", plan->text, sizeof(plan->text));
         read_told(root, &plan->told);
+        read_text(root, "last_text", plan->last_text,
+            sizeof(plan->last_text));
+        read_away(root, plan);
+        read_staging(root, plan);
         read_ari(root, &plan->ari);
     }
     cJSON_Delete(root);
@@ -230,6 +311,7 @@ acme_plan_failed(struct acme_plan *plan, const struct acme_error *err,
         : now + pause;
     memcpy(plan->problem, err->problem, sizeof(plan->problem));
     memcpy(plan->text, err->text, sizeof(plan->text));
+    plan->last_text[0] = '\0';
 }
 
 static int64_t
@@ -244,6 +326,11 @@ acme_plan_set_clock_back(struct acme_plan *plan, int64_t now)
     int64_t by = plan->failed_at - now;
 
     acme_ari_set_clock_back(&plan->ari, now);
+    for (size_t i = 0; i < ACME_PLAN_CAS; i++) {
+        if (plan->away[i].until > now + RETRY_AFTER_MAX_S) {
+            plan->away[i].until = 0;
+        }
+    }
     if (by <= 0) {
         return;
     }
@@ -269,10 +356,92 @@ acme_plan_encourage(struct acme_plan *plan, int64_t now)
 void
 acme_plan_succeeded(struct acme_plan *plan)
 {
-    struct acme_ari ari = plan->ari;
-    struct acme_told told = plan->told;
+    struct acme_plan kept = { .ari = plan->ari, .told = plan->told };
 
-    memset(plan, 0, sizeof(*plan));
-    plan->ari = ari;
-    plan->told = told;
+    memcpy(kept.away, plan->away, sizeof(kept.away));
+    *plan = kept;
+}
+
+/* ---- several CAs */
+
+/* Cut, as one of a file may be. */
+static void
+keep_name(char kept[ACME_PLAN_CA_SIZE], const char *name)
+{
+    snprintf(kept, ACME_PLAN_CA_SIZE, "%s", name);
+}
+
+bool
+acme_plan_names(const char *in_plan, const char *name)
+{
+    char kept[ACME_PLAN_CA_SIZE];
+
+    keep_name(kept, name);
+    return strcmp(in_plan, kept) == 0;
+}
+
+/* Where it is, or else the place that is free first. */
+static struct acme_plan_away *
+find_away(struct acme_plan *plan, const char *name)
+{
+    struct acme_plan_away *found = &plan->away[0];
+
+    for (size_t i = 0; i < ACME_PLAN_CAS; i++) {
+        if (acme_plan_names(plan->away[i].ca, name)) {
+            return &plan->away[i];
+        }
+        if (plan->away[i].until < found->until) {
+            found = &plan->away[i];
+        }
+    }
+    return found;
+}
+
+void
+acme_plan_leave_alone(struct acme_plan *plan, const char *name, int64_t until,
+    int64_t now)
+{
+    struct acme_plan_away *away = find_away(plan, name);
+
+    if (until <= now) {
+        return;
+    }
+    keep_name(away->ca, name);
+    away->until = until < now + RETRY_AFTER_MAX_S ? until
+        : now + RETRY_AFTER_MAX_S;
+}
+
+int64_t
+acme_plan_free_at(const struct acme_plan *plan, const char *name)
+{
+    for (size_t i = 0; i < ACME_PLAN_CAS; i++) {
+        if (acme_plan_names(plan->away[i].ca, name)) {
+            return plan->away[i].until;
+        }
+    }
+    return 0;
+}
+
+void
+acme_plan_invalid(struct acme_plan *plan, const char *name)
+{
+    keep_name(plan->staging, name != NULL ? name : "");
+    plan->staging_failures = 0;
+}
+
+void
+acme_plan_invalid_on_staging(struct acme_plan *plan)
+{
+    plan->staging_failures++;
+}
+
+/* The next order is one that nothing speaks against: with all challenges. */
+void
+acme_plan_staging_done(struct acme_plan *plan, bool passed)
+{
+    plan->staging[0] = '\0';
+    plan->staging_failures = 0;
+    if (passed) {
+        plan->problem[0] = plan->text[0] = '\0';
+    }
 }

@@ -14,6 +14,14 @@
 #include "plan/ari.h"
 #include "plan/event.h"
 
+enum { ACME_PLAN_CAS = 8, ACME_PLAN_CA_SIZE = 64 };
+
+/* A CA that wants to be left alone. */
+struct acme_plan_away {
+    char ca[ACME_PLAN_CA_SIZE];  /* what people call it, cut */
+    int64_t until;               /* unix seconds; 0 = this is none */
+};
+
 /* plan/<folder>.json: what must survive a restart. */
 struct acme_plan {
     int64_t next_attempt;     /* unix seconds, 0 = as soon as due */
@@ -28,6 +36,12 @@ struct acme_plan {
     char problem[64];         /* its problem type, or "" */
     char text[768];           /* its words, safe to log */
     struct acme_told told;    /* to the program of acme_event */
+    char last_text[512];      /* those of the last CA that was tried, when
+                                 there were several; or "" */
+    struct acme_plan_away away[ACME_PLAN_CAS];
+    char staging[ACME_PLAN_CA_SIZE];  /* where a validation failed: the CA on
+                                 whose staging directory it goes on, or "" */
+    unsigned staging_failures;  /* of validations, there */
     struct acme_ari ari;      /* what the CA says of the certificate */
 };
 
@@ -75,8 +89,30 @@ void acme_plan_set_clock_back(struct acme_plan *plan, int64_t now);
  */
 bool acme_plan_encourage(struct acme_plan *plan, int64_t now);
 
-/* After a success: forget the failures. What the CA says, and what was told
- * to acme_event, stays. */
+/* Is it this CA that a plan calls so? */
+bool acme_plan_names(const char *in_plan, const char *name);
+
+/* A CA is not to be asked before this time (in 8 days at most). */
+void acme_plan_leave_alone(struct acme_plan *plan, const char *name,
+    int64_t until, int64_t now);
+
+/* When it may be asked again; 0 or a time that is past: now. */
+int64_t acme_plan_free_at(const struct acme_plan *plan, const char *name);
+
+/*
+ * A validation failed: at a CA, on whose staging directory it is to be
+ * practised from now on (NULL: there is none); or there.
+ */
+void acme_plan_invalid(struct acme_plan *plan, const char *name);
+void acme_plan_invalid_on_staging(struct acme_plan *plan);
+
+/* There is nothing to be practised any more; `passed`: it has passed. */
+void acme_plan_staging_done(struct acme_plan *plan, bool passed);
+
+/*
+ * After a success: forget the failures. What the CAs say, and what was told to
+ * acme_event, stays.
+ */
 void acme_plan_succeeded(struct acme_plan *plan);
 
 #endif

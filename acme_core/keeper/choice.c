@@ -1,0 +1,338 @@
+/*
+ * From CA to CA within an attempt (see choice.h). The next attempt begins with
+ * the first one again; what a CA has said about when it may be asked, and that
+ * a validation is to be practised, is in the plan.
+ */
+
+#include "keeper/choice.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "format/time_text.h"
+#include "keeper/attempt.h"
+#include "keeper/pending.h"
+#include "plan/choice.h"
+#include "protocol/problem.h"
+
+/* ---- places */
+
+static struct account *
+account_of(const struct job *job, const struct keeper *keeper, size_t number)
+{
+    return &keeper->accounts[acme_settings_choice(job->cert, number).ca];
+}
+
+static struct account *
+staging_of(const struct keeper *keeper, const struct account *account)
+{
+    return account->ca->staging > 0
+        ? &keeper->accounts[account->ca->staging - 1] : NULL;
+}
+
+static void
+go(struct job *job, const struct keeper *keeper, size_t number, bool staging)
+{
+    struct account *account = account_of(job, keeper, number);
+
+    job->choice = number;
+    job->staging = staging;
+    job->account = staging ? staging_of(keeper, account) : account;
+    job->log.label = job->account->ca->name;
+}
+
+void
+choice_reset(struct job *job, struct keeper *keeper)
+{
+    go(job, keeper, 0, false);
+    free(job->first_failure);
+    job->first_failure = NULL;
+    job->failed_choices = 0;
+}
+
+bool
+choice_resume(struct job *job, struct keeper *keeper, const char *url,
+    bool staging)
+{
+    for (size_t i = 0; i < acme_settings_choice_count(job->cert); i++) {
+        const struct account *account = account_of(job, keeper, i);
+        const struct account *there = staging ? staging_of(keeper, account)
+                                              : account;
+
+        if (there != NULL && strcmp(there->ca->url, url) == 0
+            && (!staging || acme_plan_names(job->plan.staging,
+                account->ca->name))) {
+            go(job, keeper, i, staging);
+            return true;
+        }
+    }
+    return false;
+}
+
+bool
+choice_may_ask(const struct job *job, const struct keeper *keeper,
+    const struct account *account, int64_t *until_out)
+{
+    *until_out = acme_plan_free_at(&job->plan, account->ca->name);
+    return *until_out <= keeper->now;
+}
+
+static bool
+find_place(const struct job *job, const struct keeper *keeper,
+    struct acme_place *place)
+{
+    struct acme_choice choices[ACME_CHOICES_MAX];
+    size_t count = acme_settings_choice_count(job->cert);
+
+    for (size_t i = 0; i < count; i++) {
+        const struct account *account = account_of(job, keeper, i);
+
+        choices[i] = (struct acme_choice) { .name = account->ca->name,
+            .has_staging = account->ca->staging > 0,
+            .failed = (job->failed_choices & 1u << i) != 0 };
+        if (choice_may_ask(job, keeper, account, &choices[i].free_at)) {
+            choices[i].free_at = 0;
+        }
+    }
+    return acme_choice_place(&job->plan, choices, count,
+        job->served ? job->not_before : 0, job->served ? job->not_after : 0,
+        keeper->now, place);
+}
+
+void
+choice_tell(const struct job *job, const struct keeper *keeper)
+{
+    static const char *const words[] = {
+        [ACME_STAGING_IN_VAIN] = "the validation has failed on the CA's "
+            "staging directory, too, as often as it is tried there",
+        [ACME_STAGING_TOO_LATE] = "too little of the certificate's life is "
+            "left to try the validation on the CA's staging directory"
+    };
+    struct acme_place place;
+
+    if (job->key == NULL && find_place(job, keeper, &place)
+        && place.why_not != ACME_STAGING_NO_MATTER) {
+        acme_log(&job->log, ACME_LOG_NOTICE, "%s: ordering at %s itself",
+            words[place.why_not], job->account->ca->name);
+    }
+}
+
+bool
+choice_begin(struct job *job, struct keeper *keeper)
+{
+    struct acme_place place;
+
+    if (job->key != NULL) {
+        return true;
+    }
+    choice_reset(job, keeper);
+    if (!find_place(job, keeper, &place)) {
+        job->next_at = place.free_at;
+        return false;
+    }
+    go(job, keeper, place.number, place.staging);
+    return true;
+}
+
+struct acme_settings_choice
+choice_settings(const struct job *job)
+{
+    return acme_settings_choice(job->cert, job->choice);
+}
+
+size_t
+choice_ca(const struct job *job, const struct keeper *keeper)
+{
+    return (size_t) (job->account - keeper->accounts);
+}
+
+bool
+choice_is_elsewhere(const struct job *job)
+{
+    return job->choice != 0 || job->staging || job->plan.staging[0] != '\0';
+}
+
+/* ---- from one to the next */
+
+/*
+ * The same attempt, with an order elsewhere. The key comes along, where there
+ * is one: no CA has certified it, or nobody has heard of it.
+ */
+static bool
+move(struct job *job, struct keeper *keeper, size_t number, bool staging)
+{
+    struct acme_error err;
+
+    pending_withdraw(job, keeper);
+    free(job->order_url);
+    job->order_url = NULL;
+    go(job, keeper, number, staging);
+    if (job->key != NULL && !pending_save_order(job, keeper, &err)) {
+        attempt_failed(job, keeper, &err, "preparing the order");
+        return false;
+    }
+    return true;
+}
+
+/* The CA has said when it may be asked again, or has only failed now. */
+static void
+note_failure(struct job *job, struct keeper *keeper,
+    const struct acme_error *err)
+{
+    job->failed_choices |= 1u << job->choice;
+    if (job->first_failure == NULL
+        || job->first_failure->verdict == ACME_MISCONFIG) {
+        struct acme_error *copy = job->first_failure != NULL
+            ? job->first_failure : malloc(sizeof(*copy));
+
+        if (copy != NULL && (job->first_failure == NULL
+                || err->verdict != ACME_MISCONFIG)) {
+            *copy = *err;
+        }
+        job->first_failure = copy;
+    }
+    if (err->retry_at > keeper->now) {
+        acme_plan_leave_alone(&job->plan, job->account->ca->name,
+            err->retry_at, keeper->now);
+        attempt_save_plan(job, keeper);
+    }
+}
+
+/* Proofs are of one key: not there, where the account's is being changed. */
+static bool
+is_busy(const struct keeper *keeper, const struct account *account)
+{
+    return keeper->task.kind == ACME_KIND_KEY_CHANGE
+        && keeper->task.account == account;
+}
+
+static void
+log_move(const struct job *job, const struct account *next,
+    const struct acme_error *err, const char *step)
+{
+    const char *hint = acme_problem_hint(err);
+
+    acme_log_always(&job->log, ACME_LOG_WARN, "%s: %s%s%s; trying %s, the "
+        "next one of acme_ca", step, err->text, hint != NULL ? "; hint: " : "",
+        hint != NULL ? hint : "", next->ca->name);
+}
+
+static bool
+go_to_next(struct job *job, struct keeper *keeper,
+    const struct acme_error *err, const char *step)
+{
+    struct acme_place place;
+    const struct account *next;
+
+    if (job->cert->fallback_count == 0 || !acme_choice_is_trouble(err, step)) {
+        return false;
+    }
+    note_failure(job, keeper, err);
+    if (!find_place(job, keeper, &place)) {
+        return false;
+    }
+    next = account_of(job, keeper, place.number);
+    if (is_busy(keeper, next)) {
+        return false;
+    }
+    log_move(job, next, err, step);
+    if (move(job, keeper, place.number, place.staging)) {
+        attempt_go_on(job, keeper);
+    }
+    return true;
+}
+
+/* It is for practice only: what is wrong with it is no reason to wait. */
+static void
+leave_staging(struct job *job, struct keeper *keeper,
+    const struct acme_error *err, const char *step)
+{
+    const struct account *account = account_of(job, keeper, job->choice);
+
+    acme_log_always(&job->log, ACME_LOG_WARN, "%s: %s; the CA's staging "
+        "directory is of no help: ordering at %s itself", step, err->text,
+        account->ca->name);
+    acme_plan_staging_done(&job->plan, false);
+    attempt_save_plan(job, keeper);
+    if (move(job, keeper, job->choice, false)) {
+        attempt_go_on(job, keeper);
+    }
+}
+
+void
+choice_failed(struct job *job, struct keeper *keeper,
+    const struct acme_error *err, const char *step,
+    enum acme_challenge_type type)
+{
+    if (type != ACME_CHALLENGE_NONE
+        && acme_choice_is_validation(err->problem)) {
+        if (job->staging) {
+            acme_plan_invalid_on_staging(&job->plan);
+        } else {
+            acme_plan_invalid(&job->plan, job->account->ca->staging > 0
+                ? job->account->ca->name : NULL);
+        }
+        attempt_failed(job, keeper, err, step);
+    } else if (job->staging) {
+        leave_staging(job, keeper, err, step);
+    } else if (!go_to_next(job, keeper, err, step)) {
+        attempt_failed(job, keeper, err, step);
+    }
+}
+
+void
+choice_practised(struct job *job, struct keeper *keeper)
+{
+    const struct account *account = account_of(job, keeper, job->choice);
+
+    acme_log_always(&job->log, ACME_LOG_NOTICE, "the validation has passed on "
+        "the CA's staging directory, whose certificate is not used: ordering "
+        "at %s now", account->ca->name);
+    acme_plan_staging_done(&job->plan, true);
+    attempt_save_plan(job, keeper);
+    pending_withdraw(job, keeper);
+    pending_remove(job, keeper);
+    go(job, keeper, job->choice, false);
+    attempt_go_on(job, keeper);
+}
+
+/* ---- the end of an attempt */
+
+/* When the first of the CAs may be asked again; 0 = one may be now. */
+static int64_t
+first_free_at(const struct job *job, const struct keeper *keeper)
+{
+    int64_t first = INT64_MAX;
+
+    for (size_t i = 0; i < acme_settings_choice_count(job->cert); i++) {
+        int64_t until;
+
+        if (choice_may_ask(job, keeper, account_of(job, keeper, i), &until)) {
+            return 0;
+        }
+        first = until < first ? until : first;
+    }
+    return first;
+}
+
+/*
+ * The first one's counts, whose the next attempt is, but rather one that may
+ * pass by itself. What is no CA's trouble has ended the attempt by itself.
+ */
+struct acme_error
+choice_verdict(const struct job *job, const struct keeper *keeper,
+    const struct acme_error *err)
+{
+    struct acme_error verdict = *err;
+
+    if (job->cert->fallback_count == 0) {
+        return verdict;
+    }
+    if (job->first_failure != NULL
+        && (job->failed_choices & 1u << job->choice) != 0) {
+        verdict = *job->first_failure;
+    }
+    verdict.retry_at = first_free_at(job, keeper);
+    return verdict;
+}
