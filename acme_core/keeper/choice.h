@@ -1,6 +1,6 @@
 /*
  * Which CA an attempt is at: the first of the certificate's list that can
- * help, or for practice its staging directory. The reckoning is plan/choice.c's.
+ * help, or for practice its staging directory. plan/choice.c reckons it.
  */
 
 #ifndef ACME_KEEPER_CHOICE_H

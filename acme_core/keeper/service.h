@@ -24,8 +24,8 @@ void service_pair_free(struct service_pair *pair);
 
 /*
  * Read live/<folder> and set .served, .fits, .serial, .not_before, .not_after,
- * .obtained_at, .issuer and whose .plan.ari is. True when it fits the settings and is
- * not yet due for renewal.
+ * .obtained_at, .issuer and whose .plan.ari is. True when it fits the settings
+ * and is not yet due for renewal.
  */
 bool service_is_current(struct job *job, struct keeper *keeper);
 
