@@ -122,6 +122,7 @@ bool
 choice_begin(struct job *job, struct keeper *keeper)
 {
     struct acme_place place;
+    char next[ACME_TIME_TEXT_SIZE];
 
     if (job->key != NULL) {
         return true;
@@ -129,6 +130,9 @@ choice_begin(struct job *job, struct keeper *keeper)
     choice_reset(job, keeper);
     if (!find_place(job, keeper, &place)) {
         job->next_at = place.free_at;
+        acme_log(&job->log, ACME_LOG_NOTICE, "every CA of acme_ca wants to "
+            "be left alone for a while: the next attempt is at %s",
+            acme_time_write(next, job->next_at));
         return false;
     }
     go(job, keeper, place.number, place.staging);
