@@ -375,14 +375,13 @@ attempt_go_on(struct job *job, struct keeper *keeper)
     job->id = keeper->next_job_id++;
     job->state = JOB_READY;
     job->resumed = false;
-    job->without_profile = false;
+    job->without_profile = job->invalid = false;
     if (job->order_url == NULL || job->wish.count == 0) {
         ways_choose(job, keeper);
     }
     renewal_begins(job, keeper);
     if (!account_load(job->account, keeper->store, &err)) {
-        choice_failed(job, keeper, &err, "preparing the account",
-            ACME_CHALLENGE_NONE);
+        choice_failed(job, keeper, &err, "preparing the account");
         return;
     }
     ok = (acme_store_entry(keeper->settings, job->cert, &entry)
@@ -461,8 +460,7 @@ attempt_order(struct job *job, struct keeper *keeper)
     acme_buffer_free(&types);
     acme_buffer_free(&names);
     if (!ok) {
-        choice_failed(job, keeper, &err, "handing over the order",
-            ACME_CHALLENGE_NONE);
+        choice_failed(job, keeper, &err, "handing over the order");
         if (job->state == JOB_READY) {
             attempt_order(job, keeper);  /* at the next CA, of a few */
         }

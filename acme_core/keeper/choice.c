@@ -266,11 +266,9 @@ leave_staging(struct job *job, struct keeper *keeper,
 
 void
 choice_failed(struct job *job, struct keeper *keeper,
-    const struct acme_error *err, const char *step,
-    enum acme_challenge_type type)
+    const struct acme_error *err, const char *step)
 {
-    if (type != ACME_CHALLENGE_NONE
-        && acme_choice_is_validation(err->problem)) {
+    if (job->invalid) {
         if (job->staging) {
             acme_plan_invalid_on_staging(&job->plan);
         } else {

@@ -47,11 +47,9 @@ bool choice_is_elsewhere(const struct job *job);
 /*
  * The order, or what was to be its beginning, has failed. The attempt goes on
  * elsewhere when that is for trouble of the CA's own, or ends.
- *   type   of the challenge that failed, if it was one
  */
 void choice_failed(struct job *job, struct keeper *keeper,
-    const struct acme_error *err, const char *step,
-    enum acme_challenge_type type);
+    const struct acme_error *err, const char *step);
 
 /* The validation has passed on the staging directory: now for good. */
 void choice_practised(struct job *job, struct keeper *keeper);

@@ -114,6 +114,7 @@ struct job {
     size_t choice;              /* which CA of the list the attempt is at */
     bool staging;               /* on its staging directory, for practice */
     struct account *account;    /* the one there; of an idle job the first */
+    bool invalid;               /* a validation has failed there */
     unsigned failed_choices;    /* in this attempt, a bit for each */
     struct acme_error *first_failure;   /* the first of them, or NULL */
     struct account *issuer;     /* whose the certificate in service is, or

@@ -13,6 +13,7 @@
 #include "keeper/choice.h"
 #include "keeper/pending.h"
 #include "keeper/renewal.h"
+#include "plan/choice.h"
 #include "protocol/problem.h"
 
 enum {
@@ -222,6 +223,8 @@ ways_refused(struct job *job, struct keeper *keeper,
     const struct acme_error *err, const char *step,
     enum acme_challenge_type type)
 {
+    job->invalid |= type != ACME_CHALLENGE_NONE
+        && acme_choice_is_validation(err->problem);
     if (renewal_drops_replaces(job, err, step)) {
         order_anew(job, keeper);
         return;
@@ -234,6 +237,6 @@ ways_refused(struct job *job, struct keeper *keeper,
     }
     if (!is_of_challenge(err->problem)
         || !try_next_challenge(job, keeper, err, type)) {
-        choice_failed(job, keeper, err, step, type);
+        choice_failed(job, keeper, err, step);
     }
 }
