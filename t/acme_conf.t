@@ -69,6 +69,27 @@ my @bad = (
     [ 'CA by plain http', 'acme_ca http://127.0.0.1/dir;', '',
         qr/is not https/ ],
     [ 'closed CA', 'acme_ca buypass;', '', qr/closed on 2025-10-31/ ],
+    [ 'fallback misspelt', 'acme_ca letsencrypt zerosl;', '',
+        qr/did you mean "zerossl"\?/ ],
+    [ 'CA twice', 'acme_ca letsencrypt '
+        . 'https://acme-v02.api.letsencrypt.org/directory;', '',
+        qr/acme_ca: invalid value "https:\S+", allowed is each CA once/ ],
+    [ 'too many CAs', 'acme_ca ' . join(' ', map { "https://ca$_.test/" }
+        1 .. 9) . ';', '', qr/at most 8 arguments/ ],
+    [ 'for= misspelt', 'acme_profile short for=letsencript;', '',
+        qr/acme_profile: for=: invalid value "letsencript", allowed are letsencrypt, .*did you mean "letsencrypt"\?/ ],
+    [ 'for= twice', 'acme_preferred_chain A for=zerossl; '
+        . 'acme_preferred_chain B for=zerossl;', '',
+        qr/"acme_preferred_chain" for=zerossl is duplicate: it was given in/ ],
+    [ 'nothing but for=', 'acme_profile for=zerossl;', '',
+        qr/its form is: acme_profile name \[require\] \[for=CA\]/ ],
+    [ 'for= of another CA', $terms, { names => 'a.test',
+            acme => 'acme_profile short for=google;' },
+        qr/acme_profile: for=google is none of acme_ca of this server, allowed are letsencrypt/ ],
+    [ 'renewal', 'acme_renew 60%;', '',
+        qr/acme_renew: invalid value "60%", allowed are auto, 1% to 50% of the certificate's life, 1d to 365d/ ],
+    [ 'renewal misspelt', 'acme_renew aut;', '',
+        qr/acme_renew: invalid value "aut", .*did you mean "auto"\?/ ],
     [ 'contact', 'acme_contact tel:123;', '',
         qr/acme_contact: invalid value "tel:123", allowed is a mail address/ ],
     [ 'port map', 'acme_port_map 8080:80;', '',
@@ -160,6 +181,11 @@ my @good = (
         { domain => 'a.test b.test', acme => 'acme_key ecdsa:384;'
             . 'acme_ca https://127.0.0.1:1/dir;' } ],
     [ 'off', 'acme_reload off;' ],
+    [ 'several CAs', "$terms acme_ca letsencrypt https://ca.test/dir;"
+        . 'acme_profile short require for=letsencrypt; acme_profile classic;'
+        . 'acme_preferred_chain "A Root" for=https://ca.test/dir;'
+        . 'acme_ca_certificate static.pem for=https://ca.test/dir;'
+        . 'acme_renew 30d;', { names => 'a.test', acme => 'acme_renew 25%;' } ],
     [ 'flags in any case', 'acme_accept_terms On; acme_reload OFF;',
         { names => 'a.test' } ],
 );

@@ -21,7 +21,7 @@ my %words = (
     acme_challenge => 'tls-alpn-01', acme_profile => 'classic',
     acme_preferred_chain => 'Root',
     acme_ca_certificate => $t->path('root.pem'), acme_key => 'rsa:2048',
-    acme_key_policy => 'reuse',
+    acme_key_policy => 'reuse', acme_renew => '30%',
     acme_reload => 'off', acme_port_map => '80:8080',
     acme_state_path => '/nonexistent', acme_user => 'daemon',
     acme_event => '/bin/true', acme_helper => '/bin/true',
