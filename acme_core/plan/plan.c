@@ -206,14 +206,13 @@ read_away(const cJSON *root, struct acme_plan *plan)
     size_t count = 0;
 
     cJSON_ArrayForEach(item, acme_json_array(root, "away")) {
-        struct acme_plan_away *away = &plan->away[count];
+        struct acme_plan_away away = { .until
+            = acme_json_time(item, "until") };
 
-        if (count == ACME_PLAN_CAS) {
-            return;
+        read_text(item, "ca", away.ca, sizeof(away.ca));
+        if (count < ACME_PLAN_CAS && away.until != 0) {
+            plan->away[count++] = away;
         }
-        read_text(item, "ca", away->ca, sizeof(away->ca));
-        away->until = acme_json_time(item, "until");
-        count += away->until != 0;
     }
 }
 

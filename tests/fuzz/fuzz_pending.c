@@ -17,8 +17,9 @@ static struct acme_settings_cert cert = { .names = names, .name_count = 1,
     .challenges = { ACME_HTTP_01, ACME_TLS_ALPN_01 }, .folder = name };
 static struct acme_settings settings = { .cas = &ca, .ca_count = 1,
     .state_path = path };
-static struct keeper keeper = { .settings = &settings };
 static struct account account;
+static struct keeper keeper = { .settings = &settings,
+    .accounts = &account };
 
 static void
 leave(void)
