@@ -24,6 +24,15 @@ enum acme_verdict {
     ACME_LOCAL       /* disk, memory, descriptors: see .sys */
 };
 
+/* When an attempt that has failed is worth another one: see plan/plan.h. */
+enum acme_class {
+    ACME_SOON = 1,   /* it may pass by itself */
+    ACME_SLOW,       /* something outside has to be mended first */
+    ACME_AT,         /* the CA has named a time */
+    ACME_NEVER,      /* not before the configuration is another one */
+    ACME_NOW         /* by another way; where there is none, as ACME_SOON */
+};
+
 /*
  * A plain value: lives on the caller's stack, owns nothing, may be copied.
  * Never holds key material, key authorizations or whole replies.

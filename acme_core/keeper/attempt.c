@@ -754,8 +754,8 @@ plan_next(struct job *job, struct keeper *keeper,
     struct acme_error verdict = choice_verdict(job, keeper, err);
     struct acme_plan *plan = &job->plan;
 
-    acme_plan_failed(plan, &verdict, job->not_after,
-        (uint32_t) attempt_random(keeper), keeper->now);
+    acme_plan_failed(plan, &verdict, acme_problem_class(&verdict),
+        job->not_after, (uint32_t) attempt_random(keeper), keeper->now);
     if (strcmp(verdict.text, err->text) != 0) {
         snprintf(plan->last_text, sizeof(plan->last_text), "%.100s: %.380s",
             job->account->ca->name, err->text);

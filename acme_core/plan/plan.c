@@ -23,8 +23,16 @@ enum {
     DAYS_MAX = 1000
 };
 
-static const int64_t pauses[] = { MINUTE_S, 10 * MINUTE_S, 100 * MINUTE_S,
-    DAY_S };
+/* After so many failures in a row; the last one again and again. */
+enum { STEPS = 4 };
+
+static const int64_t pauses[][STEPS] = {
+    [ACME_SOON] = { MINUTE_S, 10 * MINUTE_S, 100 * MINUTE_S, DAY_S },
+    [ACME_SLOW] = { 10 * MINUTE_S, 100 * MINUTE_S, DAY_S, DAY_S },
+    [ACME_AT] = { MINUTE_S, 10 * MINUTE_S, 10 * MINUTE_S, 10 * MINUTE_S },
+    [ACME_NEVER] = { DAY_S, DAY_S, DAY_S, DAY_S },
+    [ACME_NOW] = { MINUTE_S, 10 * MINUTE_S, 100 * MINUTE_S, DAY_S },
+};
 
 /* ---- file form */
 
@@ -286,15 +294,16 @@ acme_plan_renew_again_at(int64_t not_before, int64_t not_after,
 
 void
 acme_plan_failed(struct acme_plan *plan, const struct acme_error *err,
-    int64_t not_after, uint32_t random, int64_t now)
+    enum acme_class class, int64_t not_after, uint32_t random, int64_t now)
 {
-    size_t last = sizeof(pauses) / sizeof(*pauses) - 1;
-    bool misconfigured = err->verdict == ACME_MISCONFIG;
-    size_t step = misconfigured || plan->failures > last ? last
-                                                         : plan->failures;
-    int64_t least = misconfigured ? HOUR_S : MINUTE_S;
-    int64_t pause = acme_jitter(pauses[step], random);
+    size_t step = plan->failures < STEPS ? plan->failures : STEPS - 1;
+    int64_t least = class == ACME_NEVER ? HOUR_S : MINUTE_S;
+    int64_t pause;
 
+    if (class == ACME_AT && err->retry_at <= 0) {
+        class = ACME_SOON;
+    }
+    pause = acme_jitter(pauses[class][step], random);
     if (not_after > now && pause > (not_after - now) / 10) {
         pause = (not_after - now) / 10;
         pause = pause < least ? least : pause;
@@ -302,7 +311,7 @@ acme_plan_failed(struct acme_plan *plan, const struct acme_error *err,
     if (plan->failures < FAILURES_MAX) {
         plan->failures++;
     }
-    plan->misconfigured = misconfigured;
+    plan->misconfigured = class == ACME_NEVER;
     plan->failed_at = now;
     plan->retry_at = err->retry_at < now + RETRY_AFTER_MAX_S ? err->retry_at
         : now + RETRY_AFTER_MAX_S;

@@ -65,16 +65,22 @@ int64_t acme_plan_renew_again_at(int64_t not_before, int64_t not_after,
     int64_t obtained_at);
 
 /*
- * After a failure: 1, 10, 100 minutes, then daily, each +-10 %; never before
- * the CA's Retry-After (8 days at most), never later than 1/10 of the life
- * left (but at least a minute) while a certificate is still valid. What only
- * the operator can mend (ACME_MISCONFIG) waits a day at once, and at least an
- * hour.
+ * After a failure:
+ *   ACME_SOON, ACME_NOW   1, 10, 100 minutes, then daily
+ *   ACME_SLOW             10, 100 minutes, then daily
+ *   ACME_AT               when the CA has said (err->retry_at), but after 1
+ *                         minute at least, then after 10; as ACME_SOON when it
+ *                         has not said
+ *   ACME_NEVER            daily, and at least an hour; a restart or a reload
+ *                         is a reason to look earlier
+ * each pause +-10 %; never before the CA's Retry-After (8 days at most), never
+ * later than 1/10 of the life left (but at least a minute) while a certificate
+ * is still valid.
  *   not_after   of the certificate being served, 0 = none
  *   random      32 random bits, for the jitter
  */
 void acme_plan_failed(struct acme_plan *plan, const struct acme_error *err,
-    int64_t not_after, uint32_t random, int64_t now);
+    enum acme_class class, int64_t not_after, uint32_t random, int64_t now);
 
 /*
  * The clock was set back: a failure in what is now the future counts as one

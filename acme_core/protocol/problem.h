@@ -17,7 +17,7 @@
  * themselves; ACME_MISCONFIG for what only the operator can mend
  * (externalAccountRequired, userActionRequired, invalidContact,
  * unsupportedContact, and a deactivated account); ACME_REFUSED for the rest.
- * retry_at comes from Retry-After.
+ * retry_at comes from Retry-After, or from the words of a rate limit.
  */
 bool acme_problem_of_reply(const struct acme_reply *reply,
     struct acme_error *err);
@@ -34,6 +34,12 @@ bool acme_problem_of_object(const cJSON *problem, struct acme_error *err);
  * server answering, CAA, EAB, untrusted CA certificate, rate limits ...).
  */
 const char *acme_problem_hint(const struct acme_error *err);
+
+/*
+ * When it is worth another attempt: by type and detail as the hint, otherwise
+ * by the verdict. Never ACME_AT without a time.
+ */
+enum acme_class acme_problem_class(const struct acme_error *err);
 
 /* Is it that the CA has closed our account for good (ACME_MISCONFIG)? */
 bool acme_problem_closes_account(const struct acme_error *err);

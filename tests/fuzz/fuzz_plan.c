@@ -18,8 +18,11 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         assert(acme_plan_read(acme_buffer_bytes(&json), &again));
         assert(memcmp(&plan, &again, sizeof(plan)) == 0);
     }
-    acme_plan_failed(&plan, &err, plan.failed_at, (uint32_t) size, 1000);
-    assert(plan.next_attempt > 1000);
+    for (int class = ACME_SOON; class <= ACME_NOW; class++) {
+        acme_plan_failed(&plan, &err, class, plan.failed_at, (uint32_t) size,
+            1000);
+        assert(plan.next_attempt > 1000);
+    }
     acme_buffer_free(&json);
     return 0;
 }

@@ -545,7 +545,7 @@ the_pause_after_failures_survives_a_restart(void **state)
     assert_int_equal(scene->job.next_at, next);
     attempt_start(&scene->job, &scene->keeper);
     fail_with(scene, ACME_REFUSED, "", "no");
-    assert_in_range(scene->job.next_at, NOW + 10 + 540, NOW + 10 + 660);
+    assert_in_range(scene->job.next_at, NOW + 10 + 5400, NOW + 10 + 6600);
 }
 
 /* A machine that comes up with a clock of 2038 fails, and learns the time. */

@@ -77,11 +77,18 @@ a_certificate_that_came_late_is_renewed_after_a_while(void **state)
 /* ---- backoff */
 
 static const struct {
+    enum acme_class class;
     unsigned failures;         /* before */
     int64_t pause;
 } steps[] = {
-    { 0, MINUTE }, { 1, 10 * MINUTE }, { 2, 100 * MINUTE }, { 3, DAY },
-    { 4, DAY }, { 99, DAY }, { 1000000, DAY },
+    { ACME_SOON, 0, MINUTE }, { ACME_SOON, 1, 10 * MINUTE },
+    { ACME_SOON, 2, 100 * MINUTE }, { ACME_SOON, 3, DAY },
+    { ACME_SOON, 4, DAY }, { ACME_SOON, 99, DAY }, { ACME_SOON, 1000000, DAY },
+    { ACME_NOW, 0, MINUTE }, { ACME_NOW, 3, DAY },
+    { ACME_SLOW, 0, 10 * MINUTE }, { ACME_SLOW, 1, 100 * MINUTE },
+    { ACME_SLOW, 2, DAY }, { ACME_SLOW, 99, DAY },
+    { ACME_NEVER, 0, DAY }, { ACME_NEVER, 99, DAY },
+    { ACME_AT, 0, MINUTE }, { ACME_AT, 3, DAY },  /* no time was named */
 };
 
 static void
@@ -97,9 +104,38 @@ pauses_grow_to_a_day_within_ten_percent(void **state)
             struct acme_error err = failure(0);
             int64_t pause = steps[i].pause;
 
-            acme_plan_failed(&plan, &err, 0, randoms[j], NOW);
+            acme_plan_failed(&plan, &err, steps[i].class, 0, randoms[j], NOW);
             assert_in_range(plan.next_attempt - NOW, pause * 9 / 10,
                 pause * 11 / 10);
+        }
+    }
+}
+
+static const struct {
+    const char *what;
+    unsigned failures;
+    int64_t retry_after, least, most;
+} named[] = {
+    { "the time, at once", 0, 720, 720, 720 },
+    { "the time, after many failures", 9, 34 * 3600, 34 * 3600, 34 * 3600 },
+    { "no sooner than a minute", 0, 1, 54, 66 },
+    { "no sooner than ten minutes", 7, 36, 540, 660 },
+    { "no later than 8 days", 0, 365 * DAY, 8 * DAY, 8 * DAY },
+};
+
+static void
+a_time_that_the_ca_names_is_the_time(void **state)
+{
+    (void) state;
+    for (size_t i = 0; i < sizeof(named) / sizeof(named[0]); i++) {
+        struct acme_plan plan = { .failures = named[i].failures };
+        struct acme_error err = failure(NOW + named[i].retry_after);
+        int64_t pause;
+
+        acme_plan_failed(&plan, &err, ACME_AT, NOW + 60 * DAY, 7, NOW);
+        pause = plan.next_attempt - NOW;
+        if (pause < named[i].least || pause > named[i].most) {
+            fail_msg("%s: %lld s", named[i].what, (long long) pause);
         }
     }
 }
@@ -127,14 +163,13 @@ what_only_the_operator_can_mend_waits_a_day(void **state)
         int64_t left = misconfigurations[i].life_left;
         struct acme_error err = failure(0);
 
-        err.verdict = ACME_MISCONFIG;
-        acme_plan_failed(&plan, &err, left > 0 ? NOW + left : 0, 7, NOW);
+        acme_plan_failed(&plan, &err, ACME_NEVER,
+            left > 0 ? NOW + left : 0, 7, NOW);
         assert_in_range(plan.next_attempt - NOW, misconfigurations[i].least,
             misconfigurations[i].most);
         assert_true(plan.misconfigured);
         assert_true(acme_plan_encourage(&plan, NOW + 1));
-        err.verdict = ACME_RETRY;
-        acme_plan_failed(&plan, &err, 0, 7, NOW);
+        acme_plan_failed(&plan, &err, ACME_SOON, 0, 7, NOW);
         assert_false(plan.misconfigured);
     }
 }
@@ -148,7 +183,7 @@ what_is_to_be_replaced_survives_failures_until_it_is(void **state)
     struct acme_error err = failure(0);
 
     (void) state;
-    acme_plan_failed(&plan, &err, 0, 7, NOW);
+    acme_plan_failed(&plan, &err, ACME_SOON, 0, 7, NOW);
     assert_true(acme_plan_write(&plan, &json));
     assert_true(acme_plan_read(acme_buffer_bytes(&json), &got));
     assert_string_equal(got.revoked, "0a1b");
@@ -166,8 +201,8 @@ chance_reaches_both_ends(void **state)
     struct acme_error err = failure(0);
 
     (void) state;
-    acme_plan_failed(&low, &err, 0, 0, NOW);
-    acme_plan_failed(&high, &err, 0, 999, NOW);
+    acme_plan_failed(&low, &err, ACME_SOON, 0, 0, NOW);
+    acme_plan_failed(&high, &err, ACME_SOON, 0, 999, NOW);
     assert_int_equal(low.next_attempt, NOW + DAY * 9 / 10);
     assert_true(high.next_attempt > NOW + DAY * 109 / 100);
 }
@@ -201,7 +236,7 @@ retry_after_and_the_life_left_bound_the_pause(void **state)
             : NOW + rows[i].retry_after);
         int64_t pause;
 
-        acme_plan_failed(&plan, &err, rows[i].life_left == 0 ? 0
+        acme_plan_failed(&plan, &err, ACME_SOON, rows[i].life_left == 0 ? 0
             : NOW + rows[i].life_left, 500, NOW);
         pause = plan.next_attempt - NOW;
         if (pause < rows[i].least || pause > rows[i].most) {
@@ -217,7 +252,7 @@ a_failure_is_remembered_with_its_words(void **state)
     struct acme_error err = failure(0);
 
     (void) state;
-    acme_plan_failed(&plan, &err, 0, 0, NOW);
+    acme_plan_failed(&plan, &err, ACME_SOON, 0, 0, NOW);
     assert_int_equal(plan.failures, 2);
     assert_int_equal(plan.failed_at, NOW);
     assert_string_equal(plan.problem, "connection");
@@ -232,7 +267,7 @@ the_count_of_failures_has_an_end(void **state)
     struct acme_error err = failure(0);
 
     (void) state;
-    acme_plan_failed(&plan, &err, 0, 0, NOW);
+    acme_plan_failed(&plan, &err, ACME_SOON, 0, 0, NOW);
     assert_true(acme_plan_write(&plan, &json));
     assert_true(acme_plan_read(acme_buffer_bytes(&json), &again));
     assert_int_equal(again.failures, 1000000);
@@ -246,7 +281,7 @@ a_success_forgets_the_failures(void **state)
     struct acme_error err = failure(0);
 
     (void) state;
-    acme_plan_failed(&plan, &err, 0, 0, NOW);
+    acme_plan_failed(&plan, &err, ACME_SOON, 0, 0, NOW);
     acme_plan_succeeded(&plan);
     assert_memory_equal(&plan, &none, sizeof(plan));
 }
@@ -312,10 +347,10 @@ a_reload_grants_an_early_attempt_every_ten_minutes(void **state)
     (void) state;
     assert_false(acme_plan_encourage(&plan, NOW));
     plan.failures = 3;
-    acme_plan_failed(&plan, &err, 0, 0, NOW);
+    acme_plan_failed(&plan, &err, ACME_SOON, 0, 0, NOW);
     assert_true(acme_plan_encourage(&plan, NOW + 1));
     assert_int_equal(plan.next_attempt, NOW + 1);
-    acme_plan_failed(&plan, &err, 0, 0, NOW + 2);
+    acme_plan_failed(&plan, &err, ACME_SOON, 0, 0, NOW + 2);
     assert_false(acme_plan_encourage(&plan, NOW + 600));
     assert_true(plan.next_attempt > NOW + DAY / 2);
     assert_true(acme_plan_encourage(&plan, NOW + 601));
@@ -330,11 +365,11 @@ a_reload_is_no_reason_to_ignore_retry_after(void **state)
     struct acme_plan plan = { 0 };
 
     (void) state;
-    acme_plan_failed(&plan, &err, 0, 0, NOW);
+    acme_plan_failed(&plan, &err, ACME_SOON, 0, 0, NOW);
     assert_false(acme_plan_encourage(&plan, NOW + 7199));
     assert_int_equal(plan.next_attempt, NOW + 7200);
     err = failure(0);
-    acme_plan_failed(&plan, &err, 0, 0, NOW + 7200);
+    acme_plan_failed(&plan, &err, ACME_SOON, 0, 0, NOW + 7200);
     assert_true(acme_plan_encourage(&plan, NOW + 7201));
 }
 
@@ -547,6 +582,7 @@ main(void)
         cmocka_unit_test(
             a_certificate_that_came_late_is_renewed_after_a_while),
         cmocka_unit_test(pauses_grow_to_a_day_within_ten_percent),
+        cmocka_unit_test(a_time_that_the_ca_names_is_the_time),
         cmocka_unit_test(what_only_the_operator_can_mend_waits_a_day),
         cmocka_unit_test(what_is_to_be_replaced_survives_failures_until_it_is),
         cmocka_unit_test(chance_reaches_both_ends),
