@@ -10,37 +10,57 @@
 #include "settings/authority.h"
 #include "settings/nearest.h"
 
+enum { HOUR_S = 3600, WEEK_S = 7 * 24 * HOUR_S };
+
+static const struct acme_ca_rate letsencrypt_rates[ACME_LIMITS_COUNTED] = {
+    [ACME_LIMIT_ORDERS] = { 300, 3 * HOUR_S },
+    [ACME_LIMIT_DOMAIN] = { 50, WEEK_S },
+    [ACME_LIMIT_SET] = { 5, WEEK_S },
+    [ACME_LIMIT_FAILURES] = { 5, HOUR_S },
+};
+
+static const struct acme_ca_rate staging_rates[ACME_LIMITS_COUNTED] = {
+    [ACME_LIMIT_ORDERS] = { 1500, 3 * HOUR_S },
+    [ACME_LIMIT_DOMAIN] = { 30000, WEEK_S },
+    [ACME_LIMIT_SET] = { 30000, WEEK_S },
+    [ACME_LIMIT_FAILURES] = { 60, HOUR_S },
+};
+
+static const struct acme_ca_rate no_rates[ACME_LIMITS_COUNTED];
+
 static const struct preset {
     const char *name;
     const char *url;        /* NULL: `words` say why not */
     const char *words;      /* where to get what acme_eab wants, or NULL */
     const char *by_mail;    /* or where it is given out for a mail address */
     const char *staging;    /* the preset of its staging directory, or NULL */
+    const struct acme_ca_rate *rates;   /* what it allows, or NULL */
 } presets[] = {
-    { "letsencrypt", "https://acme-v02.api.letsencrypt.org/directory", NULL,
-        NULL, "letsencrypt-staging" },
-    { "letsencrypt-staging",
-        "https://acme-staging-v02.api.letsencrypt.org/directory", NULL,
-        NULL, NULL },
-    { "zerossl", "https://acme.zerossl.com/v2/DV90",
-        "ZeroSSL shows it under Developer, EAB Credentials",
-        "https://api.zerossl.com/acme/eab-credentials-email", NULL },
-    { "google", "https://dv.acme-v02.api.pki.goog/directory",
-        "\"gcloud publicca external-account-keys create\" prints it; it is "
-        "good for one account and seven days", NULL, NULL },
-    { "google-staging",
-        "https://dv.acme-v02.test-api.pki.goog/directory",
-        "\"gcloud publicca external-account-keys create\" with the test "
-        "endpoint prints it; it is good for one account and seven days",
-        NULL, NULL },
-    { "actalis", "https://acme-api.actalis.com/acme/directory",
-        "Actalis shows it in the ACME settings of your account", NULL, NULL },
-    { "sslcom-rsa", "https://acme.ssl.com/sslcom-dv-rsa",
-        "SSL.com shows it under API and ACME credentials", NULL, NULL },
-    { "sslcom-ecc", "https://acme.ssl.com/sslcom-dv-ecc",
-        "SSL.com shows it under API and ACME credentials", NULL, NULL },
-    { "buypass", NULL, "Buypass stopped issuing certificates, it was "
-        "closed on 2025-10-31", NULL, NULL },
+    { .name = "letsencrypt",
+        .url = "https://acme-v02.api.letsencrypt.org/directory",
+        .staging = "letsencrypt-staging", .rates = letsencrypt_rates },
+    { .name = "letsencrypt-staging",
+        .url = "https://acme-staging-v02.api.letsencrypt.org/directory",
+        .rates = staging_rates },
+    { .name = "zerossl", .url = "https://acme.zerossl.com/v2/DV90",
+        .words = "ZeroSSL shows it under Developer, EAB Credentials",
+        .by_mail = "https://api.zerossl.com/acme/eab-credentials-email" },
+    { .name = "google", .url = "https://dv.acme-v02.api.pki.goog/directory",
+        .words = "\"gcloud publicca external-account-keys create\" prints it; "
+            "it is good for one account and seven days" },
+    { .name = "google-staging",
+        .url = "https://dv.acme-v02.test-api.pki.goog/directory",
+        .words = "\"gcloud publicca external-account-keys create\" with the "
+            "test endpoint prints it; it is good for one account and seven "
+            "days" },
+    { .name = "actalis", .url = "https://acme-api.actalis.com/acme/directory",
+        .words = "Actalis shows it in the ACME settings of your account" },
+    { .name = "sslcom-rsa", .url = "https://acme.ssl.com/sslcom-dv-rsa",
+        .words = "SSL.com shows it under API and ACME credentials" },
+    { .name = "sslcom-ecc", .url = "https://acme.ssl.com/sslcom-dv-ecc",
+        .words = "SSL.com shows it under API and ACME credentials" },
+    { .name = "buypass", .words = "Buypass stopped issuing certificates, it "
+        "was closed on 2025-10-31" },
 };
 
 enum { PRESETS = sizeof(presets) / sizeof(*presets) };
@@ -131,6 +151,14 @@ acme_ca_staging(const char *url)
     const struct preset *preset = preset_of_url(url);
 
     return preset != NULL ? preset->staging : NULL;
+}
+
+const struct acme_ca_rate *
+acme_ca_rates(const char *url)
+{
+    const struct preset *preset = preset_of_url(url);
+
+    return preset != NULL && preset->rates != NULL ? preset->rates : no_rates;
 }
 
 bool

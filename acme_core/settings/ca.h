@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/error.h"
 
@@ -13,6 +14,33 @@
  * URL. NULL with an error that names the presets.
  */
 const char *acme_ca_url(const char *argument, struct acme_error *err);
+
+/* What a CA counts. */
+enum acme_ca_limit {
+    ACME_LIMIT_ORDERS,          /* new orders of an account */
+    ACME_LIMIT_DOMAIN,          /* certificates of a registered domain */
+    ACME_LIMIT_SET,             /* certificates of exactly these names */
+    ACME_LIMIT_FAILURES,        /* failed validations of an account's name */
+    ACME_LIMITS_COUNTED,
+    ACME_LIMIT_REGISTRATIONS = ACME_LIMITS_COUNTED,   /* new accounts */
+    ACME_LIMIT_CA,              /* anything */
+    ACME_LIMITS
+};
+
+/*
+ * So many at once; what was used comes back one by one, all of it within the
+ * time. 0: it does not say how many.
+ */
+struct acme_ca_rate {
+    unsigned count;
+    int64_t within_s;
+};
+
+/*
+ * What the preset with this directory URL is known to allow, by
+ * enum acme_ca_limit; for a CA of which that is not known there is none.
+ */
+const struct acme_ca_rate *acme_ca_rates(const char *url);
 
 /* Is this directory one of a preset, a CA for all the world? */
 bool acme_ca_is_public(const char *url);

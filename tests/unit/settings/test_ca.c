@@ -156,6 +156,34 @@ people_call_it_by_preset_or_by_host(void **state)
     assert_false(acme_ca_name("https:///", name, sizeof(name)));
 }
 
+static void
+only_what_is_known_of_a_ca_is_counted(void **state)
+{
+    static const struct {
+        const char *argument;
+        unsigned counts[ACME_LIMITS_COUNTED];
+    } cas[] = {
+        { "letsencrypt", { 300, 50, 5, 5 } },
+        { "letsencrypt-staging", { 1500, 30000, 30000, 60 } },
+        { "google", { 0, 0, 0, 0 } },
+        { "https://ca.test/directory", { 0, 0, 0, 0 } },
+    };
+
+    (void) state;
+    for (size_t i = 0; i < sizeof(cas) / sizeof(cas[0]); i++) {
+        struct acme_error err;
+        const struct acme_ca_rate *rates = acme_ca_rates(
+            acme_ca_url(cas[i].argument, &err));
+
+        for (size_t k = 0; k < ACME_LIMITS_COUNTED; k++) {
+            assert_int_equal(rates[k].count, cas[i].counts[k]);
+            /* one of them is a whole number of milliseconds */
+            assert_true(rates[k].count == 0
+                || rates[k].within_s * 1000 % rates[k].count == 0);
+        }
+    }
+}
+
 int
 main(void)
 {
@@ -165,6 +193,7 @@ main(void)
         cmocka_unit_test(urls_of_2048_bytes_are_the_longest),
         cmocka_unit_test(one_ca_binds_an_account_by_mail),
         cmocka_unit_test(people_call_it_by_preset_or_by_host),
+        cmocka_unit_test(only_what_is_known_of_a_ca_is_counted),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
