@@ -12,7 +12,7 @@ BASE_CFLAGS := -std=gnu11 -D_GNU_SOURCE -fno-common -Iacme_core $(WARN)
 HARDEN := -O2 -g -fPIE -fstack-protector-strong -D_FORTIFY_SOURCE=2
 SANITIZE := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined \
 	-fno-sanitize-recover=undefined
-LIBS := -lcurl -lcjson -lssl -lcrypto -lseccomp -lidn2
+LIBS := -lcurl -lcjson -lssl -lcrypto -lseccomp -lidn2 -lpsl
 
 # Folders, each with the folders below it that its unit tests may link.
 FOLDERS := base format crypto settings plan page store protocol ipc serve \

@@ -6,7 +6,7 @@ set -eu
 
 packages="gcc libc6-dev make clang nginx nginx-dev apache2 apache2-dev
     libssl-dev libcurl4-openssl-dev libcjson-dev libseccomp-dev libidn2-dev
-    libcmocka-dev pebble curl openssl ca-certificates perl
+    libpsl-dev libcmocka-dev pebble curl openssl ca-certificates perl
     libio-socket-ssl-perl wrk"
 
 # The sanitizers of the clang that is installed, else of the default one.

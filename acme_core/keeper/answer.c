@@ -18,6 +18,7 @@
 #include "keeper/choice.h"
 #include "keeper/pending.h"
 #include "keeper/prove.h"
+#include "keeper/quota.h"
 #include "keeper/renewal.h"
 #include "keeper/service.h"
 #include "keeper/task.h"
@@ -174,6 +175,7 @@ signs_new_order(struct keeper *keeper, struct subject *subject,
     }
     options.replaces = renewal_replaces(subject->job, keeper, replaces);
     return choose_profile(subject->job, &options.profile, err)
+        && quota_ordering(subject->job, keeper, options.replaces != NULL, err)
         && acme_payload_new_order((const char *const *) cert->names,
             cert->name_count, &options, payload, err);
 }
@@ -200,6 +202,7 @@ signs_respond(struct keeper *keeper, struct subject *subject, const char *url,
     }
     if (!proof->told) {
         proof->told = true;
+        quota_responding(subject->job, keeper, proof->name);
         if (!pending_save_order(subject->job, keeper, err)) {
             return false;
         }
@@ -212,7 +215,7 @@ signs_finalize(struct keeper *keeper, struct subject *subject,
     const char *url, struct acme_buffer *payload, struct acme_error *err)
 {
     struct acme_buffer csr = ACME_BUFFER(ACME_MESSAGE_MAX);
-    const struct job *job = subject->job;
+    struct job *job = subject->job;
     bool ok;
 
     ok = account_allows(subject->account, url, err)
@@ -221,6 +224,9 @@ signs_finalize(struct keeper *keeper, struct subject *subject,
             job->cert->name_count, &csr, err)
         && acme_payload_finalize(acme_buffer_bytes(&csr), payload, err);
     acme_buffer_free(&csr);
+    if (ok) {
+        quota_finalizing(job);
+    }
     return ok;
 }
 

@@ -24,6 +24,7 @@
 #include "keeper/event.h"
 #include "keeper/pending.h"
 #include "keeper/prove.h"
+#include "keeper/quota.h"
 #include "keeper/renewal.h"
 #include "keeper/service.h"
 #include "keeper/supervised.h"
@@ -33,6 +34,8 @@
 
 enum {
     AGENTS_MAX = 5,             /* one after another, for one attempt */
+    COUNTED_LATER_S = 5,        /* the CA counts when it has heard of it */
+    WAIT_TOLD_S = 3600,         /* that an account's orders wait */
     ORDER_LIFE_S = 7 * 24 * 3600  /* when the CA does not say */
 };
 
@@ -356,6 +359,50 @@ use_key(struct job *job, struct keeper *keeper, struct acme_error *err)
     return job->order_url != NULL || pending_save_order(job, keeper, err);
 }
 
+/* What holds all orders of the account is said of that, and seldom. */
+static void
+tell_wait(struct job *job, struct keeper *keeper,
+    const struct acme_error *err)
+{
+    struct account *account = job->account;
+    const char *hint = acme_problem_hint(err);
+    bool all = err->name[0] == '\0';
+    char at[ACME_TIME_TEXT_SIZE];
+
+    if (all ? account->wait_told_at != 0 && keeper->now
+            < account->wait_told_at + WAIT_TOLD_S : job->wait_told) {
+        return;
+    }
+    acme_log_always(all ? &account->log : &job->log, ACME_LOG_WARN,
+        "%s; hint: %s; %s until %s", err->text, hint != NULL ? hint : "wait",
+        all ? "new orders wait" : "the order waits",
+        acme_time_write(at, job->next_at));
+    if (all) {
+        account->wait_told_at = keeper->now;
+        return;
+    }
+    job->wait_told = true;
+    if (job->plan.failures == 0) {
+        memcpy(job->plan.problem, err->problem, sizeof(job->plan.problem));
+        memcpy(job->plan.text, err->text, sizeof(job->plan.text));
+    }
+    job->plan.next_attempt = job->next_at;
+    attempt_save_plan(job, keeper);
+}
+
+void
+attempt_wait(struct job *job, struct keeper *keeper,
+    const struct acme_error *err)
+{
+    if (err->retry_at <= keeper->now) {
+        attempt_failed(job, keeper, err, "preparing the order");
+        return;
+    }
+    attempt_rest(job, keeper);
+    job->next_at = err->retry_at + COUNTED_LATER_S;
+    tell_wait(job, keeper, err);
+}
+
 void
 attempt_start(struct job *job, struct keeper *keeper)
 {
@@ -372,6 +419,12 @@ attempt_go_on(struct job *job, struct keeper *keeper)
     struct acme_error err;
     bool ok;
 
+    job->without_replaces = false;
+    if (job->order_url == NULL && !quota_take(job, keeper, &err)) {
+        attempt_wait(job, keeper, &err);
+        return;
+    }
+    job->wait_told = false;
     job->id = keeper->next_job_id++;
     job->state = JOB_READY;
     job->resumed = false;
@@ -687,6 +740,7 @@ attempt_installed(struct job *job, struct keeper *keeper,
         return;
     }
     event_obtained(job, keeper);
+    quota_ended(job, keeper, NULL, true);
     close_order(job, keeper);
     attempt_rest(job, keeper);
     choice_reset(job, keeper);
@@ -768,6 +822,8 @@ attempt_failed(struct job *job, struct keeper *keeper,
     const struct acme_error *err, const char *step)
 {
     /* the pause first: a crash may cost the order, never the pause */
+    quota_ended(job, keeper, err, is_over(job, err)
+        || choice_is_elsewhere(job));
     plan_next(job, keeper, err);
     pending_withdraw(job, keeper);
     if (is_over(job, err) || choice_is_elsewhere(job)) {

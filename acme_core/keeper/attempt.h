@@ -66,6 +66,13 @@ bool attempt_publish(struct job *job, struct keeper *keeper,
     enum acme_challenge_type type, const char *name, const char *token,
     const char *challenge_url, struct acme_error *err);
 
+/*
+ * A limit of the CA, as err has it, is used up: the job waits for the time when
+ * it is free again. Logged once for each attempt.
+ */
+void attempt_wait(struct job *job, struct keeper *keeper,
+    const struct acme_error *err);
+
 /* The job makes room among the active ones; what its order has stays. */
 void attempt_rest(struct job *job, struct keeper *keeper);
 

@@ -10,9 +10,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "format/time_text.h"
 #include "keeper/attempt.h"
 #include "keeper/pending.h"
+#include "keeper/quota.h"
 #include "plan/choice.h"
 #include "protocol/problem.h"
 
@@ -70,38 +70,56 @@ choice_resume(struct job *job, struct keeper *keeper, const char *url,
     return false;
 }
 
-bool
-choice_may_ask(const struct job *job, const struct keeper *keeper,
-    const struct account *account, int64_t *until_out)
+/* When that account's CA may be asked; 0 = now. */
+static int64_t
+free_at(const struct job *job, struct keeper *keeper,
+    const struct account *account, struct acme_error *why)
 {
-    *until_out = acme_plan_free_at(&job->plan, account->ca->name);
-    return *until_out <= keeper->now;
+    return quota_allows(job, account, keeper, why) ? 0 : why->retry_at;
 }
 
+/*
+ * Where an attempt goes that begins, or goes on. False: why_not has the words
+ * about the first CA that may not be asked, and when one may be (.retry_at); 0:
+ * all have failed.
+ */
 static bool
-find_place(const struct job *job, const struct keeper *keeper,
-    struct acme_place *place)
+find_place(const struct job *job, struct keeper *keeper,
+    struct acme_place *place, struct acme_error *why_not)
 {
     struct acme_choice choices[ACME_CHOICES_MAX];
     size_t count = acme_settings_choice_count(job->cert);
+    bool found;
 
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = count; i-- > 0;) {
         const struct account *account = account_of(job, keeper, i);
+        const struct account *staging = staging_of(keeper, account);
+        struct acme_error ignored;
 
         choices[i] = (struct acme_choice) { .name = account->ca->name,
-            .has_staging = account->ca->staging > 0,
+            .has_staging = staging != NULL,
             .failed = (job->failed_choices & 1u << i) != 0 };
-        if (choice_may_ask(job, keeper, account, &choices[i].free_at)) {
-            choices[i].free_at = 0;
+        if (choices[i].failed) {
+            continue;
+        }
+        choices[i].free_at = free_at(job, keeper, account, &ignored);
+        if (choices[i].free_at != 0) {
+            *why_not = ignored;
+        }
+        if (staging != NULL) {
+            choices[i].staging_free_at = free_at(job, keeper, staging,
+                &ignored);
         }
     }
-    return acme_choice_place(&job->plan, choices, count,
+    found = acme_choice_place(&job->plan, choices, count,
         job->served ? job->not_before : 0, job->served ? job->not_after : 0,
         keeper->now, place);
+    why_not->retry_at = place->free_at;
+    return found;
 }
 
 void
-choice_tell(const struct job *job, const struct keeper *keeper)
+choice_tell(const struct job *job, struct keeper *keeper)
 {
     static const char *const words[] = {
         [ACME_STAGING_IN_VAIN] = "the validation has failed on the CA's "
@@ -109,9 +127,10 @@ choice_tell(const struct job *job, const struct keeper *keeper)
         [ACME_STAGING_TOO_LATE] = "too little of the certificate's life is "
             "left to try the validation on the CA's staging directory"
     };
+    struct acme_error ignored;
     struct acme_place place;
 
-    if (job->key == NULL && find_place(job, keeper, &place)
+    if (job->key == NULL && find_place(job, keeper, &place, &ignored)
         && place.why_not != ACME_STAGING_NO_MATTER) {
         acme_log(&job->log, ACME_LOG_NOTICE, "%s: ordering at %s itself",
             words[place.why_not], job->account->ca->name);
@@ -122,17 +141,15 @@ bool
 choice_begin(struct job *job, struct keeper *keeper)
 {
     struct acme_place place;
-    char next[ACME_TIME_TEXT_SIZE];
+    struct acme_error why_not;
 
     if (job->key != NULL) {
         return true;
     }
+    job->without_replaces = false;
     choice_reset(job, keeper);
-    if (!find_place(job, keeper, &place)) {
-        job->next_at = place.free_at;
-        acme_log(&job->log, ACME_LOG_NOTICE, "every CA of acme_ca wants to "
-            "be left alone for a while: the next attempt is at %s",
-            acme_time_write(next, job->next_at));
+    if (!find_place(job, keeper, &place, &why_not)) {
+        attempt_wait(job, keeper, &why_not);
         return false;
     }
     go(job, keeper, place.number, place.staging);
@@ -168,6 +185,7 @@ move(struct job *job, struct keeper *keeper, size_t number, bool staging)
 {
     struct acme_error err;
 
+    job->without_replaces = false;
     pending_withdraw(job, keeper);
     free(job->order_url);
     job->order_url = NULL;
@@ -179,10 +197,9 @@ move(struct job *job, struct keeper *keeper, size_t number, bool staging)
     return true;
 }
 
-/* The CA has said when it may be asked again, or has only failed now. */
+/* This CA has failed; the first one's words are kept, if they may pass. */
 static void
-note_failure(struct job *job, struct keeper *keeper,
-    const struct acme_error *err)
+note_failure(struct job *job, const struct acme_error *err)
 {
     job->failed_choices |= 1u << job->choice;
     if (job->first_failure == NULL
@@ -195,11 +212,6 @@ note_failure(struct job *job, struct keeper *keeper,
             *copy = *err;
         }
         job->first_failure = copy;
-    }
-    if (err->retry_at > keeper->now) {
-        acme_plan_leave_alone(&job->plan, job->account->ca->name,
-            err->retry_at, keeper->now);
-        attempt_save_plan(job, keeper);
     }
 }
 
@@ -226,14 +238,15 @@ static bool
 go_to_next(struct job *job, struct keeper *keeper,
     const struct acme_error *err, const char *step)
 {
+    struct acme_error ignored;
     struct acme_place place;
     const struct account *next;
 
     if (job->cert->fallback_count == 0 || !acme_choice_is_trouble(err, step)) {
         return false;
     }
-    note_failure(job, keeper, err);
-    if (!find_place(job, keeper, &place)) {
+    note_failure(job, err);
+    if (!find_place(job, keeper, &place, &ignored)) {
         return false;
     }
     next = account_of(job, keeper, place.number);
@@ -241,6 +254,7 @@ go_to_next(struct job *job, struct keeper *keeper,
         return false;
     }
     log_move(job, next, err, step);
+    quota_ended(job, keeper, err, true);
     if (move(job, keeper, place.number, place.staging)) {
         attempt_go_on(job, keeper);
     }
@@ -257,6 +271,7 @@ leave_staging(struct job *job, struct keeper *keeper,
     acme_log_always(&job->log, ACME_LOG_WARN, "%s: %s; the CA's staging "
         "directory is of no help: ordering at %s itself", step, err->text,
         account->ca->name);
+    quota_ended(job, keeper, err, true);
     acme_plan_staging_done(&job->plan, false);
     attempt_save_plan(job, keeper);
     if (move(job, keeper, job->choice, false)) {
@@ -291,6 +306,7 @@ choice_practised(struct job *job, struct keeper *keeper)
     acme_log_always(&job->log, ACME_LOG_NOTICE, "the validation has passed on "
         "the CA's staging directory, whose certificate is not used: ordering "
         "at %s now", account->ca->name);
+    quota_ended(job, keeper, NULL, true);
     acme_plan_staging_done(&job->plan, true);
     attempt_save_plan(job, keeper);
     pending_withdraw(job, keeper);
@@ -303,17 +319,16 @@ choice_practised(struct job *job, struct keeper *keeper)
 
 /* When the first of the CAs may be asked again; 0 = one may be now. */
 static int64_t
-first_free_at(const struct job *job, const struct keeper *keeper)
+first_free_at(const struct job *job, struct keeper *keeper)
 {
     int64_t first = INT64_MAX;
 
     for (size_t i = 0; i < acme_settings_choice_count(job->cert); i++) {
-        int64_t until;
+        struct acme_error ignored;
+        int64_t at = free_at(job, keeper, account_of(job, keeper, i),
+            &ignored);
 
-        if (choice_may_ask(job, keeper, account_of(job, keeper, i), &until)) {
-            return 0;
-        }
-        first = until < first ? until : first;
+        first = at < first ? at : first;
     }
     return first;
 }
@@ -323,7 +338,7 @@ first_free_at(const struct job *job, const struct keeper *keeper)
  * pass by itself. What is no CA's trouble has ended the attempt by itself.
  */
 struct acme_error
-choice_verdict(const struct job *job, const struct keeper *keeper,
+choice_verdict(const struct job *job, struct keeper *keeper,
     const struct acme_error *err)
 {
     struct acme_error verdict = *err;

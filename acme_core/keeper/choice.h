@@ -19,21 +19,13 @@ bool choice_resume(struct job *job, struct keeper *keeper, const char *url,
     bool staging);
 
 /*
- * May this account's CA be asked for the job's order now? What is known of
- * limits says so. Otherwise until_out is when.
- */
-bool choice_may_ask(const struct job *job, const struct keeper *keeper,
-    const struct account *account, int64_t *until_out);
-
-/*
  * An idle job is due: to where? One with a saved order is there already.
- * False when every CA of its list wants to be left alone: .next_at says how
- * long.
+ * False when no CA of its list may be asked: it waits, as attempt_wait says.
  */
 bool choice_begin(struct job *job, struct keeper *keeper);
 
 /* An attempt begins there: say why it is not for practice, as was planned. */
-void choice_tell(const struct job *job, const struct keeper *keeper);
+void choice_tell(const struct job *job, struct keeper *keeper);
 
 /* How the certificate is ordered where the attempt is. */
 struct acme_settings_choice choice_settings(const struct job *job);
@@ -59,6 +51,6 @@ void choice_practised(struct job *job, struct keeper *keeper);
  * their errors its pause is reckoned.
  */
 struct acme_error choice_verdict(const struct job *job,
-    const struct keeper *keeper, const struct acme_error *err);
+    struct keeper *keeper, const struct acme_error *err);
 
 #endif

@@ -27,6 +27,7 @@
 #include "keeper/follow.h"
 #include "keeper/pending.h"
 #include "keeper/prove.h"
+#include "keeper/quota.h"
 #include "keeper/renewal.h"
 #include "keeper/state.h"
 #include "keeper/supervised.h"
@@ -282,6 +283,7 @@ prepare(struct keeper *keeper, struct acme_error *err)
     read_clock(keeper);
     acme_store_note_load(keeper->store, keeper->loaded_ms / 1000);
     event_queue_open(keeper);
+    quota_load(keeper);
     make_jobs(keeper);
     event_catch_up(keeper);
     for (size_t i = 0; i < keeper->job_count; i++) {
@@ -337,6 +339,7 @@ release(struct keeper *keeper)
     event_queue_close(keeper);
     free(keeper->jobs);
     free(keeper->accounts);
+    acme_limits_free(&keeper->limits);
     acme_channel_free(keeper->agent);
     task_forget(keeper);
     control_close(keeper);
@@ -647,6 +650,7 @@ work(struct keeper *keeper)
     deploy_run(keeper);
     event_mind_ends(keeper);
     event_queue_run(keeper);
+    quota_save_soon(keeper);
 }
 
 static void

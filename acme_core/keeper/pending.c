@@ -51,6 +51,7 @@ pending_forget(struct job *job)
     free(job->order_url);
     job->order_url = NULL;
     job->wish.count = 0;
+    job->counted = job->counted_domains = false;
     acme_key_free(job->key);
     job->key = NULL;
 }
@@ -372,6 +373,9 @@ pending_save_order(struct job *job, struct keeper *keeper,
         && (job->order_url == NULL
             || (cJSON_AddStringToObject(root, "url", job->order_url) != NULL
                 && acme_json_add_time(root, "expires", job->order_expires)))
+        && (!job->counted || cJSON_AddTrueToObject(root, "counted") != NULL)
+        && (!job->counted_domains
+            || cJSON_AddTrueToObject(root, "counted_domains") != NULL)
         && add_wish(root, job) && add_proofs(root, job)
         && acme_json_print(&json, root);
     if (!ok) {
@@ -514,6 +518,9 @@ load_order(struct job *job, struct keeper *keeper, struct acme_error *err)
     url = acme_json_text(root, "url", ACME_URL_MAX);
     job->order_url = url != NULL ? strdup(url) : NULL;
     job->order_expires = acme_json_time(root, "expires");
+    job->counted = acme_json_flag(root, "counted");
+    job->counted_domains = acme_json_flag(root, "counted_domains");
+    job->ordered = job->finalized = job->order_url != NULL;
     load_wish(root, job);
     ok = load_proofs(root, job, err);
 

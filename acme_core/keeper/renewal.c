@@ -342,6 +342,18 @@ renewal_begins(struct job *job, const struct keeper *keeper)
         ari->window.explanation);
 }
 
+bool
+renewal_is_wanted_now(const struct job *job, const struct account *account,
+    const struct keeper *keeper)
+{
+    const struct acme_ari *ari = &job->plan.ari;
+    char cert_id[ACME_ARI_ID_SIZE];
+
+    return account == job->account && acme_ari_has_window(ari)
+        && ari->window.start <= keeper->now && keeper->now < ari->window.end
+        && !job->without_replaces && service_predecessor(job, keeper, cert_id);
+}
+
 const char *
 renewal_replaces(struct job *job, const struct keeper *keeper,
     char cert_id[ACME_ARI_ID_SIZE])

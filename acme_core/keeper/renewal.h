@@ -33,6 +33,13 @@ bool renewal_take_answer(struct keeper *keeper,
 void renewal_begins(struct job *job, const struct keeper *keeper);
 
 /*
+ * Is an order now what the CA itself asks for: in the window that it named,
+ * and as the successor of the certificate in service?
+ */
+bool renewal_is_wanted_now(const struct job *job,
+    const struct account *account, const struct keeper *keeper);
+
+/*
  * The certID that a new order is to name as its predecessor (RFC 9773 5), in
  * cert_id; NULL for none.
  */

@@ -366,6 +366,32 @@ service_predecessor(const struct job *job, const struct keeper *keeper,
     return found;
 }
 
+bool
+service_renews(const struct job *job, const struct account *account,
+    const struct keeper *keeper)
+{
+    struct service_pair pair;
+    struct acme_leaf leaf = { 0 };
+    struct acme_error ignored;
+    const char *missing;
+    cJSON *meta = NULL;
+    bool same;
+
+    same = find_pair(job, keeper, &pair, &ignored)
+        && acme_leaf_read(acme_buffer_bytes(&pair.chain_pem), &leaf, &ignored)
+        && leaf.name_count == job->cert->name_count
+        && acme_leaf_covers(&leaf, (const char *const *) job->cert->names,
+            job->cert->name_count, &missing);
+    if (same) {
+        meta = acme_json_parse(acme_buffer_bytes(&pair.meta_json), &ignored);
+        same = says_nothing_else(meta, "ca", account->ca->url);
+    }
+    cJSON_Delete(meta);
+    acme_leaf_free(&leaf);
+    service_pair_free(&pair);
+    return same;
+}
+
 static struct acme_renew
 wish_of(const struct job *job)
 {

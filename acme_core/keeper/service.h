@@ -60,6 +60,13 @@ bool service_predecessor(const struct job *job, const struct keeper *keeper,
     char cert_id[ACME_CERT_ID_MAX + 1]);
 
 /*
+ * Is what is in service a certificate of that account's CA for exactly the
+ * job's names?
+ */
+bool service_renews(const struct job *job, const struct account *account,
+    const struct keeper *keeper);
+
+/*
  * Is the key of the order under way the one of the certificate in service,
  * which is another one than when it began? Then that order has been
  * installed, and only its end was missed.

@@ -22,6 +22,7 @@
 #include "crypto/key.h"
 #include "ipc/channel.h"
 #include "page/page.h"
+#include "plan/limits.h"
 #include "plan/plan.h"
 #include "protocol/authorization.h"
 #include "protocol/binding.h"
@@ -55,6 +56,7 @@ struct account {
     char *refused_contacts;     /* what it would not take, or NULL */
     struct acme_binding binding;  /* got for a mail address; .kid is "" */
     bool announced;             /* the agent that lives now knows it */
+    int64_t wait_told_at;       /* when it was logged that orders wait, or 0 */
     char *directory_urls[DIRECTORY_URLS_MAX];  /* [0]: the directory itself */
     size_t directory_url_count;
     char *new_account_url;
@@ -142,6 +144,11 @@ struct job {
     bool resumed;               /* this attempt began with an order_url */
     bool replaces_sent;         /* newOrder named a predecessor */
     bool without_replaces;      /* it is to name none, in this attempt */
+    bool counted;               /* the order is, in limits.json, */
+    bool counted_domains;       /* also as a certificate of its domains */
+    bool ordered;               /* newOrder was signed */
+    bool finalized;             /* finalize was, or may have been */
+    bool wait_told;             /* it was logged that it waits for a limit */
     unsigned asked_in;          /* the round of the last question about it */
     struct proof *proofs;
     size_t proof_count;
@@ -280,6 +287,9 @@ struct keeper {
     struct job *keygen_asked[ORDERS_MAX];   /* in the order of asking */
     size_t keygen_asked_count;
     uint32_t next_job_id;
+    struct acme_limits limits;
+    bool limits_changed;        /* since they were written */
+    bool limits_unsaved;        /* and that they cannot be was logged */
     struct renewal renewal;
     struct prove prove;
     struct task task;

@@ -12,6 +12,7 @@
 #include "keeper/attempt.h"
 #include "keeper/choice.h"
 #include "keeper/pending.h"
+#include "keeper/quota.h"
 #include "keeper/renewal.h"
 #include "plan/choice.h"
 #include "protocol/problem.h"
@@ -108,16 +109,23 @@ ways_has(const struct job *job, enum acme_challenge_type type)
 
 /* The same attempt, with another order. */
 static void
-order_anew(struct job *job, struct keeper *keeper)
+order_anew(struct job *job, struct keeper *keeper,
+    const struct acme_error *why)
 {
     struct acme_error err;
+    bool allowed;
 
+    quota_ended(job, keeper, why, true);
     pending_withdraw(job, keeper);
     free(job->order_url);
     job->order_url = NULL;
     job->id = keeper->next_job_id++;
     job->state = JOB_READY;
-    if (!pending_save_order(job, keeper, &err)) {
+    allowed = quota_take(job, keeper, &err);
+    if (!allowed) {
+        attempt_wait(job, keeper, &err);
+    }
+    if (!pending_save_order(job, keeper, &err) && allowed) {
         attempt_failed(job, keeper, &err, "preparing the order");
     }
 }
@@ -126,14 +134,13 @@ static bool
 replace_order(struct job *job, struct keeper *keeper,
     const struct acme_error *err)
 {
-    (void) err;
     if (!job->resumed) {
         return false;
     }
     acme_log(&job->log, ACME_LOG_NOTICE,
         "the saved order is of no more use: ordering anew");
     ways_choose(job, keeper);
-    order_anew(job, keeper);
+    order_anew(job, keeper, err);
     return true;
 }
 
@@ -184,7 +191,7 @@ try_next_challenge(struct job *job, struct keeper *keeper,
         acme_challenge_type_name(left.types[0]),
         acme_challenge_type_name(type));
     job->wish = left;
-    order_anew(job, keeper);
+    order_anew(job, keeper, err);
     return true;
 }
 
@@ -205,7 +212,7 @@ drop_profile(struct job *job, struct keeper *keeper,
         "profile; it offers: %s", err->text,
         job->account->profiles[0] != '\0' ? job->account->profiles : "none");
     job->without_profile = true;
-    order_anew(job, keeper);
+    order_anew(job, keeper, err);
     return true;
 }
 
@@ -226,7 +233,7 @@ ways_refused(struct job *job, struct keeper *keeper,
     job->invalid |= type != ACME_CHALLENGE_NONE
         && acme_choice_is_validation(err->problem);
     if (renewal_drops_replaces(job, err, step)) {
-        order_anew(job, keeper);
+        order_anew(job, keeper, err);
         return;
     }
     for (size_t i = 0; i < sizeof(other_ways) / sizeof(*other_ways); i++) {

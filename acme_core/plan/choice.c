@@ -89,22 +89,28 @@ acme_choice_place(const struct acme_plan *plan,
     for (size_t i = 0; i < count; i++) {
         const struct acme_choice *choice = &choices[i];
 
+        enum acme_no_staging why_not = ACME_STAGING_NO_MATTER;
+        bool staging = choice->has_staging
+            && acme_plan_names(plan->staging, choice->name);
+        int64_t free_at;
+
         if (choice->failed) {
             continue;
         }
-        if (choice->free_at > now) {
-            if (place->free_at == 0 || choice->free_at < place->free_at) {
-                place->free_at = choice->free_at;
-            }
-            continue;
+        if (staging) {
+            why_not = why_no_staging(plan, not_before, not_after, now);
+            staging = why_not == ACME_STAGING_NO_MATTER;
         }
-        place->number = i;
-        if (choice->has_staging
-            && acme_plan_names(plan->staging, choice->name)) {
-            place->why_not = why_no_staging(plan, not_before, not_after, now);
-            place->staging = place->why_not == ACME_STAGING_NO_MATTER;
+        free_at = staging ? choice->staging_free_at : choice->free_at;
+        if (free_at <= now) {
+            place->number = i;
+            place->staging = staging;
+            place->why_not = why_not;
+            return true;
         }
-        return true;
+        if (place->free_at == 0 || free_at < place->free_at) {
+            place->free_at = free_at;
+        }
     }
     return false;
 }

@@ -12,7 +12,8 @@
 struct acme_choice {
     const char *name;       /* as plans call it */
     int64_t free_at;        /* it is not to be asked before, unix seconds */
-    bool has_staging;       /* there is a staging directory, for practice */
+    bool has_staging;       /* there is a staging directory, for practice, */
+    int64_t staging_free_at;  /* which is not to be asked before */
     bool failed;            /* in this attempt */
 };
 

@@ -368,6 +368,7 @@ acme_limits_allow(struct acme_limits *limits,
             ? "the CA has said so before and was not asked again"
             : "counted here, the CA was not asked");
     strcpy(err->problem, "rateLimited");
+    snprintf(err->name, sizeof(err->name), "%s", bucket->of);
     err->retry_at = free_at;
     return false;
 }

@@ -41,7 +41,7 @@ void acme_limits_free(struct acme_limits *limits);
 /*
  * Is there something in the bucket? False: an error in the words that the CA
  * would use, with the time when there is (.retry_at), and that the CA was not
- * asked.
+ * asked; .name is what the bucket is of.
  */
 bool acme_limits_allow(struct acme_limits *limits,
     const struct acme_bucket *bucket, int64_t now, struct acme_error *err);

@@ -82,33 +82,6 @@ add_told(cJSON *root, const struct acme_told *told)
 }
 
 static bool
-add_away(cJSON *root, const struct acme_plan *plan)
-{
-    cJSON *list = NULL;
-
-    for (size_t i = 0; i < ACME_PLAN_CAS; i++) {
-        cJSON *item;
-
-        if (plan->away[i].until == 0) {
-            continue;
-        }
-        if (list == NULL) {
-            list = cJSON_AddArrayToObject(root, "away");
-        }
-        item = cJSON_CreateObject();
-        if (!cJSON_AddItemToArray(list, item)) {
-            cJSON_Delete(item);
-            return false;
-        }
-        if (cJSON_AddStringToObject(item, "ca", plan->away[i].ca) == NULL
-            || !acme_json_add_time(item, "until", plan->away[i].until)) {
-            return false;
-        }
-    }
-    return true;
-}
-
-static bool
 add_staging(cJSON *root, const struct acme_plan *plan)
 {
     cJSON *object;
@@ -146,7 +119,7 @@ acme_plan_write(const struct acme_plan *plan, struct acme_buffer *json)
         && (plan->last_text[0] == '\0'
             || cJSON_AddStringToObject(root, "last_text", plan->last_text)
                 != NULL)
-        && add_away(root, plan) && add_staging(root, plan)
+        && add_staging(root, plan)
         && add_ari(root, &plan->ari)
         && acme_json_print(json, root);
     cJSON_Delete(root);
@@ -208,23 +181,6 @@ read_told(const cJSON *root, struct acme_told *told)
 }
 
 static void
-read_away(const cJSON *root, struct acme_plan *plan)
-{
-    const cJSON *item;
-    size_t count = 0;
-
-    cJSON_ArrayForEach(item, acme_json_array(root, "away")) {
-        struct acme_plan_away away = { .until
-            = acme_json_time(item, "until") };
-
-        read_text(item, "ca", away.ca, sizeof(away.ca));
-        if (count < ACME_PLAN_CAS && away.until != 0) {
-            plan->away[count++] = away;
-        }
-    }
-}
-
-static void
 read_staging(const cJSON *root, struct acme_plan *plan)
 {
     const cJSON *object = acme_json_object(root, "staging");
@@ -258,7 +214,6 @@ acme_plan_read(struct acme_bytes json, struct acme_plan *plan)
         read_told(root, &plan->told);
         read_text(root, "last_text", plan->last_text,
             sizeof(plan->last_text));
-        read_away(root, plan);
         read_staging(root, plan);
         read_ari(root, &plan->ari);
     }
@@ -334,11 +289,6 @@ acme_plan_set_clock_back(struct acme_plan *plan, int64_t now)
     int64_t by = plan->failed_at - now;
 
     acme_ari_set_clock_back(&plan->ari, now);
-    for (size_t i = 0; i < ACME_PLAN_CAS; i++) {
-        if (plan->away[i].until > now + RETRY_AFTER_MAX_S) {
-            plan->away[i].until = 0;
-        }
-    }
     if (by <= 0) {
         return;
     }
@@ -366,7 +316,6 @@ acme_plan_succeeded(struct acme_plan *plan)
 {
     struct acme_plan kept = { .ari = plan->ari, .told = plan->told };
 
-    memcpy(kept.away, plan->away, sizeof(kept.away));
     *plan = kept;
 }
 
@@ -386,48 +335,6 @@ acme_plan_names(const char *in_plan, const char *name)
 
     keep_name(kept, name);
     return strcmp(in_plan, kept) == 0;
-}
-
-/* Where it is, or else the place that is free first. */
-static struct acme_plan_away *
-find_away(struct acme_plan *plan, const char *name)
-{
-    struct acme_plan_away *found = &plan->away[0];
-
-    for (size_t i = 0; i < ACME_PLAN_CAS; i++) {
-        if (acme_plan_names(plan->away[i].ca, name)) {
-            return &plan->away[i];
-        }
-        if (plan->away[i].until < found->until) {
-            found = &plan->away[i];
-        }
-    }
-    return found;
-}
-
-void
-acme_plan_leave_alone(struct acme_plan *plan, const char *name, int64_t until,
-    int64_t now)
-{
-    struct acme_plan_away *away = find_away(plan, name);
-
-    if (until <= now) {
-        return;
-    }
-    keep_name(away->ca, name);
-    away->until = until < now + RETRY_AFTER_MAX_S ? until
-        : now + RETRY_AFTER_MAX_S;
-}
-
-int64_t
-acme_plan_free_at(const struct acme_plan *plan, const char *name)
-{
-    for (size_t i = 0; i < ACME_PLAN_CAS; i++) {
-        if (acme_plan_names(plan->away[i].ca, name)) {
-            return plan->away[i].until;
-        }
-    }
-    return 0;
 }
 
 void

@@ -14,13 +14,7 @@
 #include "plan/ari.h"
 #include "plan/event.h"
 
-enum { ACME_PLAN_CAS = 8, ACME_PLAN_CA_SIZE = 64 };
-
-/* A CA that wants to be left alone. */
-struct acme_plan_away {
-    char ca[ACME_PLAN_CA_SIZE];  /* what people call it, cut */
-    int64_t until;               /* unix seconds; 0 = this is none */
-};
+enum { ACME_PLAN_CA_SIZE = 64 };
 
 /* plan/<folder>.json: what must survive a restart. */
 struct acme_plan {
@@ -38,7 +32,6 @@ struct acme_plan {
     struct acme_told told;    /* to the program of acme_event */
     char last_text[512];      /* those of the last CA that was tried, when
                                  there were several; or "" */
-    struct acme_plan_away away[ACME_PLAN_CAS];
     char staging[ACME_PLAN_CA_SIZE];  /* where a validation failed: the CA on
                                  whose staging directory it goes on, or "" */
     unsigned staging_failures;  /* of validations, there */
@@ -97,13 +90,6 @@ bool acme_plan_encourage(struct acme_plan *plan, int64_t now);
 
 /* Is it this CA that a plan calls so? */
 bool acme_plan_names(const char *in_plan, const char *name);
-
-/* A CA is not to be asked before this time (in 8 days at most). */
-void acme_plan_leave_alone(struct acme_plan *plan, const char *name,
-    int64_t until, int64_t now);
-
-/* When it may be asked again; 0 or a time that is past: now. */
-int64_t acme_plan_free_at(const struct acme_plan *plan, const char *name);
 
 /*
  * A validation failed: at a CA, on whose staging directory it is to be

@@ -25,6 +25,8 @@
 #include "store/internal.h"
 #include "store/path.h"
 
+#define LIMITS_FILE "limits.json"
+
 enum { FOLDER_MODE = 0700, FILE_MODE = 0600, PARENT_MODE = 0755 };
 
 static const char *const areas[] = { "accounts", "certs", "pending", "live",
@@ -481,6 +483,20 @@ acme_store_plan_write(struct acme_store *store, const char *name,
     ok = acme_durable_write(fd, file, json, FILE_MODE, err);
     close(fd);
     return ok;
+}
+
+bool
+acme_store_limits_read(struct acme_store *store, struct acme_buffer *out,
+    struct acme_error *err)
+{
+    return acme_durable_read(store->fd, LIMITS_FILE, out, err);
+}
+
+bool
+acme_store_limits_write(struct acme_store *store, struct acme_bytes json,
+    struct acme_error *err)
+{
+    return acme_durable_write(store->fd, LIMITS_FILE, json, FILE_MODE, err);
 }
 
 /* ---- names */

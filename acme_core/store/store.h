@@ -12,6 +12,7 @@
  *   live/<folder> -> ../certs/<folder>/<generation>
  *   plan/<folder>.json, plan/<folder>+rsa.json
  *   events/<number>.json                          not yet told to acme_event
+ *   limits.json                                   what CAs count
  *   lock
  *
  * A generation is complete or it is not there: it is written as
@@ -118,6 +119,12 @@ bool acme_store_plan_read(struct acme_store *store, const char *name,
     struct acme_buffer *out, struct acme_error *err);
 bool acme_store_plan_write(struct acme_store *store, const char *name,
     struct acme_bytes json, struct acme_error *err);
+
+/* limits.json; ENOENT when absent. */
+bool acme_store_limits_read(struct acme_store *store, struct acme_buffer *out,
+    struct acme_error *err);
+bool acme_store_limits_write(struct acme_store *store, struct acme_bytes json,
+    struct acme_error *err);
 
 /*
  * ---- events, by numbers from 1 on, in the order in which they happened. The

@@ -59,6 +59,7 @@ only 'openssl/' 'acme_core/crypto/'
 only 'curl/' 'acme_core/agent/'
 only '(cjson/|cJSON)' 'acme_core/format/json'
 only 'seccomp' 'acme_core/helper/sandbox'
+only 'libpsl' 'acme_core/keeper/registered_domain'
 only 'ngx_' 'ngx_module/'
 only '(httpd\.h|mod_|ap_|apr_|apu|http_[a-z]+\.h)' 'apache_module/'
 

@@ -122,6 +122,7 @@ scene_remove(void **state)
     acme_channel_free(scene->agent);
     close(scene->keeper.supervisor_fd);
     close(scene->supervisor_fd);
+    acme_limits_free(&scene->keeper.limits);
     acme_page_unmap(scene->keeper.page);
     close(scene->keeper.page_fd);
     acme_store_close(scene->keeper.store);

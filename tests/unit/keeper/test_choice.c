@@ -7,6 +7,7 @@
 #include <cmocka.h>
 
 #include "keeper/choice.h"
+#include "keeper/quota.h"
 #include "keeper/renewal.h"
 #include "keeper/ways.h"
 #include "scene.h"
@@ -296,17 +297,19 @@ static void
 a_certificate_of_any_ca_in_the_list_is_as_ordered(void **state)
 {
     struct scene *scene = *state;
+    struct acme_error err;
 
     attempt_init(&scene->job, &scene->keeper, &scene->cert);
     begin(scene);
-    fail_with(scene, "serverInternal", NOW + 7200, ACME_CHALLENGE_NONE);
+    fail_with(scene, "rateLimited", NOW + 1800, ACME_CHALLENGE_NONE);
     order(scene, "https://second.test/order/1");
     install(scene);
     assert_true(scene->job.fits);
     assert_ptr_equal(scene->job.issuer, &accounts[SECOND_CA]);
     assert_ptr_equal(scene->job.account, &accounts[FIRST_CA]);
-    assert_int_equal(acme_plan_free_at(&scene->job.plan, "ca.test"),
-        NOW + 7200);
+    assert_false(quota_allows(&scene->job, &accounts[FIRST_CA],
+        &scene->keeper, &err));
+    assert_int_equal(err.retry_at, NOW + 1800);
     restart(scene);
     assert_true(scene->job.fits);
     assert_ptr_equal(service_issuer(&scene->job), &accounts[SECOND_CA]);

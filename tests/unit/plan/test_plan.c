@@ -382,8 +382,7 @@ a_plan_survives_its_file(void **state)
         .next_attempt = NOW + 99, .retry_at = NOW + 98,
         .encouraged_at = NOW - 5, .problem = "rateLimited",
         .last_text = "ca.test: words", .staging = "letsencrypt",
-        .staging_failures = 2, .away = { { "letsencrypt", NOW + 5 },
-        { "ca.test:14000", NOW + 6 } } }, again;
+        .staging_failures = 2 }, again;
     struct acme_buffer json = ACME_BUFFER(8192);
 
     (void) state;
@@ -395,60 +394,15 @@ a_plan_survives_its_file(void **state)
 }
 
 static void
-more_than_there_is_room_for_is_not_read(void **state)
+staging_at_no_ca_is_not_read(void **state)
 {
-    struct acme_buffer json = ACME_BUFFER(8192);
     struct acme_plan plan;
 
     (void) state;
-    assert_true(acme_buffer_add_text(&json, "{\"failures\":0,\"staging\":"
-        "{\"ca\":7,\"failures\":2},\"away\":["));
-    for (int i = 0; i < 9; i++) {
-        assert_true(acme_buffer_printf(&json, "%s{\"ca\":\"ca%d\","
-            "\"until\":\"2030-01-01T00:00:00Z\"}", i > 0 ? "," : "", i));
-    }
-    assert_true(acme_buffer_add_text(&json, "]}"));
-    assert_true(acme_plan_read(acme_buffer_bytes(&json), &plan));
+    assert_true(acme_plan_read(acme_bytes_of("{\"failures\":0,\"staging\":"
+        "{\"ca\":7,\"failures\":2}}"), &plan));
     assert_string_equal(plan.staging, "");
     assert_int_equal(plan.staging_failures, 0);
-    assert_true(acme_plan_free_at(&plan, "ca7") > NOW);
-    assert_int_equal(acme_plan_free_at(&plan, "ca8"), 0);
-    acme_buffer_free(&json);
-}
-
-/* ---- several CAs */
-
-static void
-a_ca_is_left_alone_until_it_says(void **state)
-{
-    struct acme_plan plan = { 0 };
-    char long_name[200];
-
-    (void) state;
-    memset(long_name, 'x', sizeof(long_name) - 1);
-    long_name[sizeof(long_name) - 1] = '\0';
-    assert_int_equal(acme_plan_free_at(&plan, "a"), 0);
-    acme_plan_leave_alone(&plan, "a", NOW + 100, NOW);
-    acme_plan_leave_alone(&plan, "b", NOW, NOW);
-    acme_plan_leave_alone(&plan, long_name, NOW + 300 * DAY, NOW);
-    assert_int_equal(acme_plan_free_at(&plan, "a"), NOW + 100);
-    assert_int_equal(acme_plan_free_at(&plan, "b"), 0);
-    assert_int_equal(acme_plan_free_at(&plan, long_name), NOW + 8 * DAY);
-    acme_plan_leave_alone(&plan, "a", NOW + 50, NOW);
-    assert_int_equal(acme_plan_free_at(&plan, "a"), NOW + 50);
-    acme_plan_succeeded(&plan);
-    assert_int_equal(acme_plan_free_at(&plan, "a"), NOW + 50);
-    /* of more than there is room for the one that is free first goes */
-    for (int i = 0; i < 8; i++) {
-        char name[] = { 'c', (char) ('0' + i), 0 };
-
-        acme_plan_leave_alone(&plan, name, NOW + 1000 + i, NOW);
-    }
-    assert_int_equal(acme_plan_free_at(&plan, "a"), 0);
-    assert_int_equal(acme_plan_free_at(&plan, "c7"), NOW + 1007);
-    /* the clock was set back by years */
-    acme_plan_set_clock_back(&plan, NOW - 1000 * DAY);
-    assert_int_equal(acme_plan_free_at(&plan, "c7"), 0);
 }
 
 static void
@@ -595,8 +549,7 @@ main(void)
         cmocka_unit_test(a_reload_grants_an_early_attempt_every_ten_minutes),
         cmocka_unit_test(a_reload_is_no_reason_to_ignore_retry_after),
         cmocka_unit_test(a_plan_survives_its_file),
-        cmocka_unit_test(more_than_there_is_room_for_is_not_read),
-        cmocka_unit_test(a_ca_is_left_alone_until_it_says),
+        cmocka_unit_test(staging_at_no_ca_is_not_read),
         cmocka_unit_test(an_empty_plan_survives_its_file),
         cmocka_unit_test(a_plan_that_does_not_fit_is_not_written),
         cmocka_unit_test(a_broken_file_is_an_empty_plan),
