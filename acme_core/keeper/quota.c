@@ -474,21 +474,11 @@ learn(const struct quota *quota, const struct acme_error *err)
         found);
     struct acme_error ignored;
 
-    if (!named) {
-        if (limit == ACME_LIMIT_CA && of != NULL) {
-            limit = ACME_LIMIT_SET;
-        }
-        of = "";
-    } else if (of == NULL) {
+    if (limit == ACME_LIMIT_SET || named == (of == NULL)) {
         limit = ACME_LIMIT_SET;
+        of = set_of(job, set, &ignored) ? set : NULL;
     }
-    if (limit == ACME_LIMIT_SET) {
-        if (!set_of(job, set, &ignored)) {
-            return;
-        }
-        of = set;
-    }
-    hold(quota, limit, of, err->retry_at);
+    hold(quota, limit, of != NULL ? of : "", err->retry_at);
 }
 
 static bool
