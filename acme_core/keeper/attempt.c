@@ -108,13 +108,8 @@ attempt_save_plan(struct job *job, struct keeper *keeper)
 static void
 reckon(struct job *job, const struct keeper *keeper)
 {
-    job->next_at = job->fits ? service_due_at(job, keeper) : keeper->now;
-    if (job->next_at < keeper->now) {
-        job->next_at = keeper->now;
-    }
-    if (job->plan.failures > 0 && job->next_at < job->plan.next_attempt) {
-        job->next_at = job->plan.next_attempt;
-    }
+    job->next_at = acme_plan_next(&job->plan,
+        job->fits ? service_due_at(job, keeper) : keeper->now, keeper->now);
 }
 
 static void

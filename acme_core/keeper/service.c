@@ -430,7 +430,7 @@ renew_at(const struct job *job, const struct keeper *keeper)
     /* a time to come (the clock was set back) says nothing */
     return acme_renew_at(&wish, &job->plan.ari, job->not_before,
         job->not_after, job->obtained_at <= keeper->now ? job->obtained_at
-            : 0);
+            : 0, job->cert->folder);
 }
 
 int64_t

@@ -17,7 +17,7 @@ enum {
     HOUR_S = 3600,
     DAY_S = 24 * HOUR_S,
     HOLD_MAX_S = 8 * DAY_S,     /* the longest known limit is a week's */
-    HOLD_CA_MAX_S = HOUR_S,     /* others than the one who asked wait, too */
+    HOLD_CA_MAX_S = 600,        /* others than the one who asked wait, too */
     ENTRY_SIZE = 24,            /* in the file, besides what it is of */
     CA_MAX = 255,
     OF_MAX = 300

@@ -53,8 +53,8 @@ void acme_limits_give_back(struct acme_limits *limits,
     const struct acme_bucket *bucket, int64_t now);
 
 /*
- * The CA says that there is nothing before that time: 8 days at most, an hour
- * for all of a CA.
+ * The CA says that there is nothing before that time: 8 days at most; ten
+ * minutes for all of a CA, of which nobody knows whether it is so for all.
  */
 void acme_limits_hold(struct acme_limits *limits,
     const struct acme_bucket *bucket, int64_t until, int64_t now);

@@ -247,6 +247,40 @@ acme_plan_renew_again_at(int64_t not_before, int64_t not_after,
     return at > obtained_at + MINUTE_S ? at : obtained_at + MINUTE_S;
 }
 
+/* FNV-1a, and its upper bits, too. */
+static uint32_t
+hash_of(const char *text)
+{
+    uint32_t hash = 2166136261u;
+
+    for (; *text != '\0'; text++) {
+        hash = (hash ^ (uint8_t) *text) * 16777619u;
+    }
+    return hash ^ hash >> 15;
+}
+
+int64_t
+acme_plan_spread(int64_t at, int64_t not_before, int64_t not_after,
+    int64_t obtained_at, const char *folder)
+{
+    int64_t most = (not_after - not_before) / 30;
+    int64_t earlier = at;
+
+    if (most > 0) {
+        earlier -= most * (hash_of(folder) % 10000) / 10000;
+    }
+    return earlier > obtained_at + MINUTE_S ? earlier : at;
+}
+
+int64_t
+acme_plan_next(const struct acme_plan *plan, int64_t due_at, int64_t now)
+{
+    int64_t at = due_at > now ? due_at : now;
+
+    return plan->failures > 0 && at < plan->next_attempt ? plan->next_attempt
+        : at;
+}
+
 void
 acme_plan_failed(struct acme_plan *plan, const struct acme_error *err,
     enum acme_class class, int64_t not_after, uint32_t random, int64_t now)

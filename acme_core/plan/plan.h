@@ -58,6 +58,21 @@ int64_t acme_plan_renew_again_at(int64_t not_before, int64_t not_after,
     int64_t obtained_at);
 
 /*
+ * The same moment, or up to 1/30 of the life earlier, by the name of its
+ * folder: thousands that were obtained together are not renewed together, and
+ * the two halves of one are.
+ */
+int64_t acme_plan_spread(int64_t at, int64_t not_before, int64_t not_after,
+    int64_t obtained_at, const char *folder);
+
+/*
+ * When the next attempt is: when it is due, after a failure not before its
+ * pause is over, and not in the past.
+ */
+int64_t acme_plan_next(const struct acme_plan *plan, int64_t due_at,
+    int64_t now);
+
+/*
  * After a failure:
  *   ACME_SOON, ACME_NOW   1, 10, 100 minutes, then daily
  *   ACME_SLOW             10, 100 minutes, then daily

@@ -36,13 +36,15 @@ wanted_at(const struct acme_renew *renew, int64_t not_before,
 
 int64_t
 acme_renew_at(const struct acme_renew *renew, const struct acme_ari *ari,
-    int64_t not_before, int64_t not_after, int64_t obtained_at)
+    int64_t not_before, int64_t not_after, int64_t obtained_at,
+    const char *folder)
 {
     int64_t at, asked_at;
 
     if (renew->percent == 0 && renew->days == 0) {
+        at = acme_plan_renew_again_at(not_before, not_after, obtained_at);
         return acme_ari_renew_at(ari, not_before, not_after,
-            acme_plan_renew_again_at(not_before, not_after, obtained_at));
+            acme_plan_spread(at, not_before, not_after, obtained_at, folder));
     }
     at = wanted_at(renew, not_before, not_after);
     if (at <= obtained_at) {

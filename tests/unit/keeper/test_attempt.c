@@ -327,8 +327,9 @@ a_chain_that_fits_goes_live(void **state)
     assert_int_equal(scene->job.plan.failures, 0);
     assert_int_equal(scene->keeper.deploy.state, DEPLOY_GATHERING);
     assert_true(logged(scene, "certificate obtained: 1 name,"));
-    assert_int_equal(scene->job.next_at,
-        acme_plan_renew_at(scene->job.not_before, scene->job.not_after));
+    assert_int_equal(scene->job.next_at, acme_plan_spread(
+        acme_plan_renew_at(scene->job.not_before, scene->job.not_after),
+        scene->job.not_before, scene->job.not_after, NOW, "example.test"));
     acme_buffer_free(&chain);
 }
 

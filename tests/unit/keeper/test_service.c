@@ -72,7 +72,8 @@ what_fits_is_current_until_it_is_due(void **state)
     assert_int_equal(scene->job.obtained_at, NOW - 5);
     assert_int_equal(scene->line_count, 0);
 
-    scene->keeper.now = acme_plan_renew_at(NOW - 3600, NOW + YEAR) - 1;
+    scene->keeper.now = acme_plan_spread(acme_plan_renew_at(NOW - 3600,
+        NOW + YEAR), NOW - 3600, NOW + YEAR, NOW - 5, "example.test") - 1;
     assert_true(is_current(scene));
     scene->keeper.now++;
     assert_false(is_current(scene));

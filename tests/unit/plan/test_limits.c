@@ -171,7 +171,7 @@ static const struct {
 } holds[] = {
     { &set_bucket, 7 * DAY, 7 * DAY }, { &set_bucket, 365 * DAY, 8 * DAY },
     { &set_bucket, 0, 0 }, { &set_bucket, -DAY, 0 },
-    { &held_bucket, 30, 30 }, { &held_bucket, 7 * DAY, HOUR },
+    { &held_bucket, 30, 30 }, { &held_bucket, 7 * DAY, 10 * MINUTE },
 };
 
 static void

@@ -74,6 +74,45 @@ a_certificate_that_came_late_is_renewed_after_a_while(void **state)
         NOW + 60);
 }
 
+static void
+renewals_of_one_day_are_spread_over_a_thirtieth_of_life(void **state)
+{
+    int64_t end = NOW + 90 * DAY, due = NOW + 60 * DAY;
+    unsigned days[3] = { 0, 0, 0 };
+    char folder[32];
+
+    (void) state;
+    for (unsigned i = 0; i < 3000; i++) {
+        int64_t at;
+
+        snprintf(folder, sizeof(folder), "%u.example.test", i);
+        at = acme_plan_spread(due, NOW, end, NOW, folder);
+        assert_in_range(at, due - 3 * DAY, due);
+        days[at == due ? 2 : (at - (due - 3 * DAY)) / DAY]++;
+        assert_int_equal(at, acme_plan_spread(due, NOW, end, NOW, folder));
+    }
+    for (unsigned i = 0; i < 3; i++) {
+        assert_in_range(days[i], 900, 1100);
+    }
+    /* not before it is there, and nowhere when its dates are no dates */
+    assert_int_equal(acme_plan_spread(NOW + 61, NOW - 60 * DAY, NOW + 30 * DAY,
+        NOW, "7.example.test"), NOW + 61);
+    assert_int_equal(acme_plan_spread(NOW, NOW, NOW - 5, 0, "a.test"), NOW);
+}
+
+static void
+the_next_attempt_is_when_it_is_due_and_no_pause_holds_it(void **state)
+{
+    struct acme_plan plan = { .next_attempt = NOW + 50 };
+
+    (void) state;
+    assert_int_equal(acme_plan_next(&plan, NOW + 10, NOW), NOW + 10);
+    assert_int_equal(acme_plan_next(&plan, NOW - 10, NOW), NOW);
+    plan.failures = 1;
+    assert_int_equal(acme_plan_next(&plan, NOW - 10, NOW), NOW + 50);
+    assert_int_equal(acme_plan_next(&plan, NOW + 60, NOW), NOW + 60);
+}
+
 /* ---- backoff */
 
 static const struct {
@@ -535,6 +574,10 @@ main(void)
         cmocka_unit_test(renewal_is_due_at_a_third_or_half_of_life),
         cmocka_unit_test(
             a_certificate_that_came_late_is_renewed_after_a_while),
+        cmocka_unit_test(
+            renewals_of_one_day_are_spread_over_a_thirtieth_of_life),
+        cmocka_unit_test(
+            the_next_attempt_is_when_it_is_due_and_no_pause_holds_it),
         cmocka_unit_test(pauses_grow_to_a_day_within_ten_percent),
         cmocka_unit_test(a_time_that_the_ca_names_is_the_time),
         cmocka_unit_test(what_only_the_operator_can_mend_waits_a_day),
