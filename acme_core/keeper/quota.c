@@ -265,6 +265,24 @@ buckets_allow(const struct quota *quota, const struct account *account,
         || service_renews(job, account, quota->keeper);
 }
 
+/*
+ * A CA that is busy is left alone, also when it was others who were told so;
+ * not by a certificate whose end would come near meanwhile. What it has told
+ * us is for us.
+ */
+static bool
+ca_allows(const struct quota *quota, struct acme_error *err)
+{
+    int64_t now = quota->keeper->now;
+    char set[17];
+
+    return set_of(quota->job, set, err)
+        && allows(quota, ACME_LIMIT_CA, set, err)
+        && (allows(quota, ACME_LIMIT_CA, "", err)
+            || err->retry_at - now > acme_plan_patience(quota->job->not_after,
+                now));
+}
+
 bool
 quota_allows(const struct job *job, const struct account *account,
     struct keeper *keeper, struct acme_error *err)
@@ -272,7 +290,7 @@ quota_allows(const struct job *job, const struct account *account,
     struct quota quota;
 
     return quota_of(job, account, keeper, &quota, err)
-        && allows(&quota, ACME_LIMIT_CA, "", err)
+        && ca_allows(&quota, err)
         && (renewal_is_wanted_now(job, account, keeper)
             || buckets_allow(&quota, account, err));
 }
@@ -462,6 +480,18 @@ limit_in(const char *text)
     return ACME_LIMIT_CA;
 }
 
+/* A time that the CA has named is for us, whatever it is about. */
+static void
+hold_us(const struct quota *quota, int64_t until)
+{
+    struct acme_error ignored;
+    char set[17];
+
+    if (set_of(quota->job, set, &ignored)) {
+        hold(quota, ACME_LIMIT_CA, set, until);
+    }
+}
+
 /* What is about a name of ours is not about the others. */
 static void
 learn(const struct quota *quota, const struct acme_error *err)
@@ -481,11 +511,12 @@ learn(const struct quota *quota, const struct acme_error *err)
     hold(quota, limit, of != NULL ? of : "", err->retry_at);
 }
 
+/* Is it about more than this request? */
 static bool
-names_a_time(const struct acme_error *err)
+is_limit(const struct acme_error *err)
 {
-    return err->retry_at > 0 && (strcmp(err->problem, "rateLimited") == 0
-        || err->http_status == 429 || err->http_status == 503);
+    return strcmp(err->problem, "rateLimited") == 0
+        || err->http_status == 429 || err->http_status == 503;
 }
 
 void
@@ -501,7 +532,10 @@ quota_ended(struct job *job, struct keeper *keeper,
     job->finalized |= err == NULL;
     settle_validations(&quota, err, over);
     settle_order(job, &quota, over);
-    if (err != NULL && names_a_time(err)) {
-        learn(&quota, err);
+    if (err != NULL && err->retry_at > keeper->now) {
+        hold_us(&quota, err->retry_at);
+        if (is_limit(err)) {
+            learn(&quota, err);
+        }
     }
 }

@@ -274,8 +274,8 @@ void
 acme_limits_hold(struct acme_limits *limits, const struct acme_bucket *bucket,
     int64_t until, int64_t now)
 {
-    int64_t most = now + (bucket->limit == ACME_LIMIT_CA ? HOLD_CA_MAX_S
-                                                         : HOLD_MAX_S);
+    bool for_all = bucket->limit == ACME_LIMIT_CA && bucket->of[0] == '\0';
+    int64_t most = now + (for_all ? HOLD_CA_MAX_S : HOLD_MAX_S);
     limits_key key;
 
     look_at_clock(limits, now);

@@ -281,6 +281,12 @@ acme_plan_next(const struct acme_plan *plan, int64_t due_at, int64_t now)
         : at;
 }
 
+int64_t
+acme_plan_patience(int64_t not_after, int64_t now)
+{
+    return not_after > now ? (not_after - now) / 10 : INT64_MAX;
+}
+
 void
 acme_plan_failed(struct acme_plan *plan, const struct acme_error *err,
     enum acme_class class, int64_t not_after, uint32_t random, int64_t now)
@@ -293,8 +299,8 @@ acme_plan_failed(struct acme_plan *plan, const struct acme_error *err,
         class = ACME_SOON;
     }
     pause = acme_jitter(pauses[class][step], random);
-    if (not_after > now && pause > (not_after - now) / 10) {
-        pause = (not_after - now) / 10;
+    if (pause > acme_plan_patience(not_after, now)) {
+        pause = acme_plan_patience(not_after, now);
         pause = pause < least ? least : pause;
     }
     if (plan->failures < FAILURES_MAX) {

@@ -73,6 +73,12 @@ int64_t acme_plan_next(const struct acme_plan *plan, int64_t due_at,
     int64_t now);
 
 /*
+ * How long a certificate may be made to wait: 1/10 of the life left while it
+ * is valid. 0 = there is none: any time.
+ */
+int64_t acme_plan_patience(int64_t not_after, int64_t now);
+
+/*
  * After a failure:
  *   ACME_SOON, ACME_NOW   1, 10, 100 minutes, then daily
  *   ACME_SLOW             10, 100 minutes, then daily

@@ -278,7 +278,8 @@ static bool
 helper_allows(struct world *world, struct name *name, int64_t now,
     struct acme_error *err)
 {
-    return allows(world, ACME_LIMIT_CA, "", now, err)
+    return (allows(world, ACME_LIMIT_CA, "", now, err)
+            || err->retry_at - now > acme_plan_patience(name->not_after, now))
         && (is_exempt(name, now)
             || (allows(world, ACME_LIMIT_ORDERS, "", now, err)
                 && allows(world, ACME_LIMIT_SET, name->set_of, now, err)
