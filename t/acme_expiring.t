@@ -14,7 +14,7 @@ use IO::Socket::SSL::Utils qw(CERT_create PEM_cert2string PEM_key2string);
 use JSON::PP ();
 use POSIX qw(strftime);
 
-my $t = ACME::Test->new;
+my $t = ACME::Test->new(root => 1);
 my $ca = $t->pebble;
 my $told = $t->path('told');
 my $program = $t->path('told.sh');

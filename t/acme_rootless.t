@@ -20,7 +20,12 @@ become('backup') if $> == 0;
 
 my $t = ACME::Test->new;
 my $ca = $t->pebble;
-my $server = $t->server(ca => $ca, sites => [
+my $told = $t->path('told');
+my $program = $t->path('told.sh');
+spew($program, "#!/bin/sh\necho \"\$1 \$2 \$(id -u)\" >>$told\n");
+chmod 0755, $program;
+my $server = $t->server(ca => $ca,
+    global => "acme_event $program user=root;", sites => [
     { names => 'example.test www.example.test', redirect => 1 },
 ])->start;
 
@@ -29,6 +34,9 @@ like($server->shows('example.test')->{issuer}, qr/ACME placeholder/,
 ok($server->issued('example.test'), 'and gets its certificate');
 is($server->reloads, 1, 'by one reload');
 $ca->judge(1);
+
+ok(wait_for(sub { slurp($told) =~ /^installed example\.test $>$/m }),
+    'the program of acme_event runs as who we are');
 
 # The keeper lets nobody look into it, so that it is found by its parent.
 my $supervisor = $server->helper('supervisor');

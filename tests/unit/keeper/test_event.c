@@ -9,6 +9,7 @@
 #include <time.h>
 
 #include "format/json.h"
+#include "keeper/deploy.h"
 #include "keeper/event.h"
 #include "keeper/event_queue.h"
 #include "keeper/event_run.h"
@@ -239,6 +240,37 @@ the_next_one_is_a_renewal(void **state)
     event_all_installed(&scene->keeper);
     cJSON_Delete(told(scene, "installed"));
     assert_int_equal(scene->job.plan.told.generation, 2);
+}
+
+static void
+the_answer_to_a_reload_is_the_installation(void **state)
+{
+    struct scene *scene = *state;
+    struct deploy *deploy = &scene->keeper.deploy;
+
+    obtain(scene);
+    cJSON_Delete(told(scene, "obtained"));
+    /* an operator's, which may have missed it: ours is still to come */
+    assert_int_equal(deploy->state, DEPLOY_GATHERING);
+    assert_true(deploy_reloaded(&scene->keeper));
+    assert_string_equal(run(scene, "+"), "");
+    /* ours, but something has landed meanwhile */
+    deploy->state = DEPLOY_ASKED;
+    deploy->late = 1;
+    assert_false(deploy_reloaded(&scene->keeper));
+    assert_string_equal(run(scene, "+"), "");
+    deploy->state = DEPLOY_ASKED;
+    assert_false(deploy_reloaded(&scene->keeper));
+    cJSON_Delete(told(scene, "installed"));
+
+    /* acme_reload off: an operator's is the one */
+    scene->settings.reload = false;
+    obtain(scene);
+    cJSON_Delete(told(scene, "renewed"));
+    assert_true(deploy_reloaded(&scene->keeper));
+    cJSON_Delete(told(scene, "installed"));
+    assert_true(deploy_reloaded(&scene->keeper));
+    assert_string_equal(run(scene, "+"), "");
 }
 
 static void
@@ -615,6 +647,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         TEST(a_certificate_is_obtained_and_installed),
         TEST(the_next_one_is_a_renewal),
+        TEST(the_answer_to_a_reload_is_the_installation),
         TEST(no_key_is_told),
         TEST(a_failure_has_a_reason_and_a_hint),
         TEST(a_failure_that_was_not_yet_told_is_told_after_a_restart),
