@@ -174,6 +174,29 @@ what_is_written_goes_before_the_defaults(void **state)
 }
 
 static void
+a_program_runs_as_acme_user_or_as_its_own(void **state)
+{
+    struct acme_scope *global = scope_of(D(USER), "daemon", NULL);
+    struct acme_settings *settings = settings_of(global);
+
+    (void) state;
+    assert_null(settings->event);
+    assert_null(settings->event_user);
+    acme_settings_free(settings);
+    set(global, D(EVENT), "/opt/told", NULL);
+    settings = settings_of(global);
+    assert_string_equal(settings->event, "/opt/told");
+    assert_string_equal(settings->event_user, "daemon");
+    acme_settings_free(settings);
+    acme_scope_free(global);
+    global = scope_of(D(EVENT), "/opt/told", "user=root");
+    settings = settings_of(global);
+    assert_string_equal(settings->event_user, "root");
+    acme_settings_free(settings);
+    acme_scope_free(global);
+}
+
+static void
 a_server_that_listens_on_neither_port_is_warned_of(void **state)
 {
     struct acme_scope *global = scope_of(D(PORT_MAP), "443:8443", NULL);
@@ -720,6 +743,18 @@ the_helper_must_be_an_executable_file(void **state)
 }
 
 static void
+the_program_for_events_must_be_one(void **state)
+{
+    struct acme_error err;
+
+    (void) state;
+    assert_true(check("on", D(EVENT), "/bin/sh", &err));
+    assert_false(check("on", D(EVENT), write_file("x", 0644), &err));
+    assert_non_null(strstr(err.text, "acme_event: "));
+    assert_non_null(strstr(err.text, "not an executable file"));
+}
+
+static void
 the_user_must_exist_and_not_be_root(void **state)
 {
     struct acme_error err;
@@ -1060,6 +1095,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(without_directives_the_defaults_hold),
         cmocka_unit_test(what_is_written_goes_before_the_defaults),
+        cmocka_unit_test(a_program_runs_as_acme_user_or_as_its_own),
         cmocka_unit_test(a_server_that_listens_on_neither_port_is_warned_of),
         cmocka_unit_test(reloads_can_be_off),
         cmocka_unit_test(the_names_of_the_server_are_those_of_its_certificate),
@@ -1095,6 +1131,7 @@ main(void)
         cmocka_unit_test(settings_without_certificates_pass),
         cmocka_unit_test(terms_must_be_accepted_and_the_error_says_how),
         cmocka_unit_test(the_helper_must_be_an_executable_file),
+        cmocka_unit_test(the_program_for_events_must_be_one),
         cmocka_unit_test(the_user_must_exist_and_not_be_root),
         cmocka_unit_test(trust_files_must_hold_a_certificate),
         cmocka_unit_test(how_a_certificate_is_ordered_is_inherited),
