@@ -213,7 +213,7 @@ sub objects {
         =~ /^begin \Q$what\E \Q$name\E \S+ \S+ \S+ \S+ (\{.*\})$/mg;
 }
 
-sub events { return glob $server->state_path . '/events/*.json' }
+sub events { return my @files = glob $server->state_path . '/events/*.json' }
 sub done { return wait_for(sub { !events() }) }
 
 sub copy_to {
