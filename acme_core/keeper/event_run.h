@@ -35,7 +35,7 @@ struct acme_event_words {
     const char *event, *name, *live, *json;
 };
 
-/* Tell the other end of fd what to run it for / the same, by its other end. */
+/* The keeper: tell the process at the other end of fd what to run it for. */
 bool acme_event_send(int fd, const struct acme_event_words *words,
     struct acme_error *err);
 
