@@ -19,7 +19,7 @@ struct acme_renew {
  */
 int64_t acme_renew_at(const struct acme_renew *renew,
     const struct acme_ari *ari, int64_t not_before, int64_t not_after,
-    int64_t obtained_at);
+    int64_t obtained_at, const char *folder);
 
 /* Does the operator want it earlier than in the middle of its life? */
 bool acme_renew_is_too_early(const struct acme_renew *renew,

@@ -360,9 +360,9 @@ static const struct {
         "prevented from requesting certificates for www.example.test", US },
     { "no words", "", 429, "the CA answered with HTTP status 429", ALL },
     { "a balancer", "", 503, "the CA answered with HTTP status 503", ALL },
-    { "trouble", "serverInternal", 500, "serverInternal: no", NOBODY },
+    { "trouble", "serverInternal", 500, "serverInternal: no", US },
     { "a validation", "unauthorized", 403, "validation of example.test failed",
-        NOBODY },
+        US },
 };
 
 static void
@@ -402,17 +402,20 @@ orders_that_wait_for_the_account_are_told_once_an_hour(void **state)
 {
     struct acme_error why = failure("", 429, "busy", NOW + 8 * HOUR);
     struct scene *scene = *state;
+    char *ours = scene->names[0];
 
     for (int i = 0; i < 40; i++) {
         struct acme_error err;
 
-        assert_true(quota_allows(&scene->job, &scene->account,
-            &scene->keeper, &err));
         quota_ended(&scene->job, &scene->keeper, &why, false);
+        scene->names[0] = (char *) "stranger.test";
         attempt_start(&scene->job, &scene->keeper);
         assert_int_equal(scene->job.state, JOB_IDLE);
         assert_int_equal(scene->job.next_at, scene->keeper.now + 605);
         scene->keeper.now += 600;
+        assert_true(quota_allows(&scene->job, &scene->account,
+            &scene->keeper, &err));
+        scene->names[0] = ours;
     }
     /* 400 minutes; the plan of a name has nothing to do with it */
     assert_int_equal(scene->line_count, 7);
@@ -428,10 +431,12 @@ a_certificate_near_its_end_does_not_wait_for_others(void **state)
 
     begin_order(scene);
     quota_ended(&scene->job, &scene->keeper, &why, false);
+    scene->job.not_after = NOW + 5000;
+    assert_false(allowed(scene, &err));     /* it was told so itself */
+    scene->names[0] = (char *) "stranger.test";
+    assert_true(allowed(scene, &err));
     scene->job.not_after = NOW + 6000;
     assert_false(allowed(scene, &err));
-    scene->job.not_after = NOW + 5000;
-    assert_true(allowed(scene, &err));
     scene->job.not_after = NOW - 5;
     assert_false(allowed(scene, &err));
 }

@@ -11,6 +11,15 @@
 
 #define NOW INT64_C(1700000000)
 
+/* Of a folder whose renewals are not spread. */
+static int64_t
+renew_at(const struct acme_renew *renew, const struct acme_ari *ari,
+    int64_t not_before, int64_t not_after, int64_t obtained_at)
+{
+    return acme_renew_at(renew, ari, not_before, not_after, obtained_at,
+        "a2755.test");
+}
+
 enum { HOUR = 3600, DAY = 86400 };
 
 static const struct acme_ari silent;
@@ -40,7 +49,7 @@ the_operators_wish_counts_from_the_end(void **state)
     for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
         int64_t end = NOW + rows[i].life;
 
-        if (acme_renew_at(&rows[i].renew, &silent, NOW, end, NOW)
+        if (renew_at(&rows[i].renew, &silent, NOW, end, NOW)
                 != NOW + rows[i].at
             || acme_renew_is_too_early(&rows[i].renew, NOW, end)
                 != rows[i].too_early) {
@@ -68,13 +77,13 @@ a_window_of_the_cas_counts_without_one_only(void **state)
     struct acme_ari late = ari_of(NOW + 84 * DAY, NOW + 85 * DAY, NOW);
 
     (void) state;
-    assert_int_equal(acme_renew_at(&automatic, &early, NOW, end, NOW),
+    assert_int_equal(renew_at(&automatic, &early, NOW, end, NOW),
         NOW + 20 * DAY);
-    assert_int_equal(acme_renew_at(&automatic, &late, NOW, end, NOW),
+    assert_int_equal(renew_at(&automatic, &late, NOW, end, NOW),
         NOW + 84 * DAY);
-    assert_int_equal(acme_renew_at(&days, &early, NOW, end, NOW),
+    assert_int_equal(renew_at(&days, &early, NOW, end, NOW),
         NOW + 80 * DAY);
-    assert_int_equal(acme_renew_at(&days, &late, NOW, end, NOW),
+    assert_int_equal(renew_at(&days, &late, NOW, end, NOW),
         NOW + 80 * DAY);
 }
 
@@ -89,15 +98,15 @@ a_window_that_had_ended_counts_in_any_case(void **state)
 
     (void) state;
     assert_true(ended.ended);
-    assert_int_equal(acme_renew_at(&days, &ended, NOW, end, NOW), then);
+    assert_int_equal(renew_at(&days, &ended, NOW, end, NOW), then);
     /* it never delays */
-    assert_int_equal(acme_renew_at(&days, &late, NOW, end, NOW),
+    assert_int_equal(renew_at(&days, &late, NOW, end, NOW),
         NOW + 80 * DAY);
     /* an open one in its place counts no more */
     acme_ari_take(&ended, &(struct acme_ari_window) { .start = then - DAY,
         .end = then + DAY }, 0, 0, then);
     assert_false(ended.ended);
-    assert_int_equal(acme_renew_at(&days, &ended, NOW, end, NOW),
+    assert_int_equal(renew_at(&days, &ended, NOW, end, NOW),
         NOW + 80 * DAY);
 }
 
@@ -109,14 +118,14 @@ a_certificate_that_came_late_is_not_renewed_at_once(void **state)
 
     (void) state;
     /* dated back by 50 days */
-    assert_int_equal(acme_renew_at(&half, &silent, NOW, end, NOW + 50 * DAY),
+    assert_int_equal(renew_at(&half, &silent, NOW, end, NOW + 50 * DAY),
         NOW + 70 * DAY);
-    assert_int_equal(acme_renew_at(&days, &silent, NOW, end, NOW + 70 * DAY),
+    assert_int_equal(renew_at(&days, &silent, NOW, end, NOW + 70 * DAY),
         NOW + 80 * DAY);
     /* and by all of its life */
-    assert_int_equal(acme_renew_at(&days, &silent, NOW, end, end - 10),
+    assert_int_equal(renew_at(&days, &silent, NOW, end, end - 10),
         end - 10 + 60);
-    assert_int_equal(acme_renew_at(&days, &silent, NOW, NOW, 0), NOW);
+    assert_int_equal(renew_at(&days, &silent, NOW, NOW, 0), NOW);
 }
 
 int
