@@ -39,6 +39,8 @@ cmp_ok(seconds_from_now($known->{poll_at}), '>', 5 * 3600,
 my ($key_id) = $known->{cert_id} =~ /^([\w-]+)\.[\w-]+$/;
 ok($key_id, 'the certificate has an identifier');
 
+ok($server->says(qr/a\.test: installed: /), 'the certificate is in service');
+
 # A restart asks nothing and chooses nothing.
 my $questions = $ca->renewal_questions;
 $server->stop_all;

@@ -136,8 +136,19 @@ ok($server->says(qr/ limited\.test: .*every CA of acme_ca .* at \d{4}-\S+Z$/),
 is($first->orders + $second->orders, $orders,
     'one of a CA further down the list is as good as before');
 
-# Renewal begins with the first.
+# Its own CA is asked about it, and told of a revocation.
 is(meta('renewed.test')->{ca}, $short->url, 'a fallback has issued');
+ok(!$short->has_renewal_info || wait_for(sub { $short->renewal_questions }),
+    'it is asked about the renewal, where it knows of that');
+my $serial = meta('renewed.test')->{serial};
+my (undef, $said) = $t->run($server->{helper}, 'ctl', $server->state_path,
+    'revoke', 'renewed.test');
+is($said, "ok\n", 'it revokes it, too');
+ok(wait_for(sub { meta('renewed.test')->{serial} ne $serial }),
+    'there is a successor');
+is(meta('renewed.test')->{ca}, $short->url, 'of the CA that is up');
+
+# Renewal begins with the first.
 $down->start;
 ok(wait_for(sub { meta('renewed.test')->{ca} eq $down->url }),
     'the renewal is of the first one, which is up again');
@@ -153,5 +164,6 @@ sub meta {
     my ($name) = @_;
     require JSON::PP;
     my $text = slurp($server->state_path . "/live/$name/meta.json");
-    return $text ne '' ? JSON::PP::decode_json($text) : { ca => '' };
+    return $text ne '' ? JSON::PP::decode_json($text)
+        : { ca => '', serial => '' };
 }

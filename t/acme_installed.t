@@ -106,8 +106,7 @@ like($server->acme_log, qr/no-tls\.test: .*no listener with TLS|certificates; of
 $server->reload(sites => [ @sites[1 .. $#sites] ]);
 ok($server->says(qr/\[notice\] .*acme: taken\.test: installed: /),
     'mended by an operator: it is installed');
-is($server->shows('taken.test', $port)->{issuer} =~ /Pebble/, 1,
-    'and visitors get it');
+ok($server->issued('taken.test', $port), 'and visitors get it');
 $told++;
 
 # ---- a restart

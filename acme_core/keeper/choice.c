@@ -261,6 +261,21 @@ go_to_next(struct job *job, struct keeper *keeper,
     return true;
 }
 
+/* From the staging directory to the CA itself, now or as soon as may be. */
+static void
+order_for_good(struct job *job, struct keeper *keeper)
+{
+    if (is_busy(keeper, account_of(job, keeper, job->choice))) {
+        pending_withdraw(job, keeper);
+        pending_remove(job, keeper);
+        attempt_rest(job, keeper);
+        choice_reset(job, keeper);
+        job->next_at = keeper->now;
+    } else if (move(job, keeper, job->choice, false)) {
+        attempt_go_on(job, keeper);
+    }
+}
+
 /* It is for practice only: what is wrong with it is no reason to wait. */
 static void
 leave_staging(struct job *job, struct keeper *keeper,
@@ -274,9 +289,7 @@ leave_staging(struct job *job, struct keeper *keeper,
     quota_ended(job, keeper, err, true);
     acme_plan_staging_done(&job->plan, false);
     attempt_save_plan(job, keeper);
-    if (move(job, keeper, job->choice, false)) {
-        attempt_go_on(job, keeper);
-    }
+    order_for_good(job, keeper);
 }
 
 void
@@ -311,8 +324,7 @@ choice_practised(struct job *job, struct keeper *keeper)
     attempt_save_plan(job, keeper);
     pending_withdraw(job, keeper);
     pending_remove(job, keeper);
-    go(job, keeper, job->choice, false);
-    attempt_go_on(job, keeper);
+    order_for_good(job, keeper);
 }
 
 /* ---- the end of an attempt */

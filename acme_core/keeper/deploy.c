@@ -11,7 +11,6 @@
 #include <unistd.h>
 
 #include "keeper/check.h"
-#include "keeper/event.h"
 #include "keeper/master.h"
 #include "keeper/supervised.h"
 
@@ -366,9 +365,6 @@ deploy_reloaded(struct keeper *keeper)
      * so a reload that is due stays due: one too many is harmless.
      */
     if (deploy->state != DEPLOY_ASKED) {
-        if (deploy->state == DEPLOY_IDLE) {
-            event_all_installed(keeper);
-        }
         return true;
     }
     deploy->state = DEPLOY_IDLE;
@@ -376,8 +372,6 @@ deploy_reloaded(struct keeper *keeper)
     deploy->landed = 0;
     if (deploy->late > 0) {
         gather(keeper, deploy->late);
-    } else {
-        event_all_installed(keeper);
     }
     return false;
 }

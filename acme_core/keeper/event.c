@@ -15,7 +15,6 @@
 #include "keeper/attempt.h"
 #include "keeper/event_queue.h"
 #include "keeper/event_run.h"
-#include "keeper/follow.h"
 #include "keeper/service.h"
 #include "protocol/problem.h"
 
@@ -228,16 +227,6 @@ event_installed(struct job *job, struct keeper *keeper)
     attempt_save_plan(first, keeper);
 }
 
-void
-event_all_installed(struct keeper *keeper)
-{
-    for (size_t i = 0; is_wanted(keeper) && i < keeper->job_count; i++) {
-        if (keeper->jobs[i].half == 0) {
-            event_installed(&keeper->jobs[i], keeper);
-        }
-    }
-}
-
 /* The words of its plan: those of the moment are gone. */
 static void
 tell_failure(struct job *job, struct keeper *keeper)
@@ -257,12 +246,7 @@ void
 event_catch_up(struct keeper *keeper)
 {
     for (size_t i = 0; is_wanted(keeper) && i < keeper->job_count; i++) {
-        struct job *job = &keeper->jobs[i];
-
-        tell_failure(job, keeper);
-        if (job->half == 0 && !follow_landed_since_load(keeper, job->cert)) {
-            event_installed(job, keeper);
-        }
+        tell_failure(&keeper->jobs[i], keeper);
     }
 }
 

@@ -25,14 +25,10 @@ void event_failed(struct job *job, struct keeper *keeper,
 void event_ari_changed(struct job *job, struct keeper *keeper);
 
 /*
- * The server serves the generation that is live: told once for each, for both
- * halves of a certificate together. May be called whenever that is known to
- * be so, with either half.
+ * The server shows the generation that is live, or has loaded it and cannot be
+ * looked at: told once for each, for both halves of a certificate together.
  */
 void event_installed(struct job *job, struct keeper *keeper);
-
-/* The same of all certificates. */
-void event_all_installed(struct keeper *keeper);
 
 /* After a start: tell what an earlier keeper came no longer to. */
 void event_catch_up(struct keeper *keeper);

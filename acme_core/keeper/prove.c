@@ -18,9 +18,12 @@
 #include "format/time_text.h"
 #include "keeper/attempt.h"
 #include "keeper/deploy.h"
+#include "keeper/event.h"
+#include "store/live.h"
 
 enum {
     PATIENCE_S = 60,
+    TRIES_MIN = 3,              /* a clock may be set forward meanwhile */
     PAUSE_MAX_S = 600,          /* between probes */
     RELOAD_S = 30,              /* the first one again */
     RELOAD_MAX_S = 24 * 3600,   /* each one has its price for visitors */
@@ -41,31 +44,25 @@ open_live(const struct job *job, const struct keeper *keeper,
         job->cert->folder, generation, path, sizeof(path), &ignored);
 }
 
-/* Either pair of two: a server shows one of them. */
+/* Either pair of two: a server shows one of them, be it an older one. */
 static bool
 live_has(const struct job *job, const struct keeper *keeper,
     const char *fingerprint)
 {
-    struct acme_buffer chain = ACME_BUFFER(ACME_STORE_FILE_MAX);
-    struct acme_buffer key = ACME_BUFFER(ACME_STORE_FILE_MAX);
     struct acme_error ignored;
     struct acme_shown leaf;
-    unsigned generation;
+    struct acme_live live;
     bool found = false;
-    int fd = open_live(job, keeper, &generation);
 
-    for (size_t i = 0; fd >= 0 && !found && i < ACME_KEYS_MAX; i++) {
-        acme_buffer_clear(&chain);
-        acme_buffer_clear(&key);
-        found = acme_store_pair_read(fd, i, &chain, &key, &ignored)
-            && acme_shown_read(acme_buffer_bytes(&chain), &leaf, &ignored)
+    (void) acme_live_read(keeper->settings->state_path, job->cert,
+        keeper->now, &live, &ignored);
+    for (size_t i = 0; !found && i < ACME_KEYS_MAX; i++) {
+        found = acme_live_is_whole(&live.pairs[i])
+            && acme_shown_read(acme_buffer_bytes(&live.pairs[i].chain_pem),
+                &leaf, &ignored)
             && strcmp(leaf.fingerprint, fingerprint) == 0;
     }
-    if (fd >= 0) {
-        close(fd);
-    }
-    acme_buffer_free(&chain);
-    acme_buffer_wipe(&key);
+    acme_live_free(&live);
     return found;
 }
 
@@ -98,6 +95,7 @@ leave_unchecked(struct job *job, struct keeper *keeper, const char *why)
         keeper->prove.unchecked = job;
         keeper->prove.unchecked_count++;
     }
+    event_installed(job, keeper);
 }
 
 /* The server has loaded what live/ holds. */
@@ -411,6 +409,7 @@ seen(struct job *job, struct keeper *keeper)
 {
     conclude(job, INSTALL_SEEN);
     job->installed.words[0] = '\0';
+    event_installed(job, keeper);
     job->plan.installed = job->installed.generation;
     attempt_save_plan(job, keeper);
     keeper->prove.seen = job;
@@ -448,7 +447,8 @@ missed(struct job *job, struct keeper *keeper)
 {
     struct installed *installed = &job->installed;
 
-    if (keeper->now < installed->since + PATIENCE_S || installed->told
+    if (keeper->now < installed->since + PATIENCE_S
+        || installed->tries < TRIES_MIN || installed->told
         || !deploy_is_done(keeper)) {
         return;
     }
@@ -497,6 +497,8 @@ take_served(struct job *job, struct keeper *keeper,
         return true;
     }
     describe(&job->installed, message);
+    acme_log(&job->name_log, ACME_LOG_DEBUG, "the server does not show the "
+        "certificate yet, but %s", job->installed.words);
     look_later(job, keeper);
     missed(job, keeper);
     return true;
@@ -514,6 +516,8 @@ nothing_seen(struct job *job, struct keeper *keeper, const char *why)
         || !deploy_is_done(keeper);
     char words[sizeof(installed->words)];
 
+    acme_log(&job->name_log, ACME_LOG_DEBUG, "the server cannot be looked at: "
+        "%s", why);
     if (installed->state == INSTALL_MISSED
         || (installed->state == INSTALL_PROBED && soon)) {
         look_later(job, keeper);

@@ -31,6 +31,8 @@ enum {
     FOLDERS_SIZE_MAX = 64 * 1024 * 1024
 };
 
+static bool read_link(int, const char *, unsigned *, struct acme_error *);
+
 const struct acme_pair_files acme_pair_files[ACME_KEYS_MAX] = {
     { "fullchain.pem", "privkey.pem", "meta.json" },
     { "fullchain.rsa.pem", "privkey.rsa.pem", "meta.rsa.json" },
@@ -147,6 +149,28 @@ flip(struct acme_store *store, const char *folder, unsigned number,
     return ok;
 }
 
+/*
+ * Flip, or leave nothing of the generation: on a full disk it would only take
+ * room. It stays when the link names it after all, and only the sync failed.
+ */
+static bool
+go_live(struct acme_store *store, int folder_fd, const char *folder,
+    unsigned number, struct acme_error *err)
+{
+    struct acme_error ignored;
+    unsigned live;
+    char name[16];
+
+    if (flip(store, folder, number, err)) {
+        return true;
+    }
+    if (!read_link(store->fd, folder, &live, &ignored) || live != number) {
+        snprintf(name, sizeof(name), "%u", number);
+        acme_durable_remove(folder_fd, name, &ignored);
+    }
+    return false;
+}
+
 void
 acme_store_note_load(struct acme_store *store, int64_t at)
 {
@@ -223,7 +247,7 @@ acme_store_install(struct acme_store *store, const char *folder,
     }
     ok = acme_durable_write(fd, ENTRY_FILE, entry, 0600, err)
         && write_generation(fd, number, pairs, pair_count, err)
-        && flip(store, folder, number, err);
+        && go_live(store, fd, folder, number, err);
     if (ok) {
         *number_out = number;
         prune(store, fd, now);

@@ -452,6 +452,31 @@ a_validation_has_failed_whatever_came_after_it(void **state)
 }
 
 static void
+an_account_whose_key_is_being_changed_is_waited_for(void **state)
+{
+    struct scene *scene = *state;
+
+    attempt_init(&scene->job, &scene->keeper, &scene->cert);
+    begin(scene);
+    order(scene, BASE "/order/1");
+    fail_validation(scene);
+    begin(scene);
+    order(scene, "https://staging.test/order/1");
+    scene->keeper.task = (struct task) { .kind = ACME_KIND_KEY_CHANGE,
+        .account = &accounts[FIRST_CA] };
+    install(scene);
+    assert_int_equal(scene->job.state, JOB_IDLE);
+    assert_int_equal(scene->job.next_at, NOW);
+    assert_false(is_there(scene, ORDER_FILE));
+    assert_true(choice_begin(&scene->job, &scene->keeper));
+    assert_ptr_equal(scene->job.account, &accounts[FIRST_CA]);
+    assert_true(attempt_must_wait(&scene->job, &scene->keeper));
+    scene->keeper.task = (struct task) { .kind = 0 };
+    begin(scene);
+    order(scene, BASE "/order/2");
+}
+
+static void
 without_a_staging_directory_there_is_no_practice(void **state)
 {
     struct scene *scene = *state;
@@ -487,6 +512,7 @@ main(void)
         TEST(practice_goes_on_after_a_restart_while_it_is_wanted),
         TEST(practice_that_is_in_trouble_is_over),
         TEST(a_validation_has_failed_whatever_came_after_it),
+        TEST(an_account_whose_key_is_being_changed_is_waited_for),
         TEST(without_a_staging_directory_there_is_no_practice),
     };
 

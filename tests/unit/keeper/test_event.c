@@ -9,7 +9,7 @@
 #include <time.h>
 
 #include "format/json.h"
-#include "keeper/deploy.h"
+#include "keeper/prove.h"
 #include "keeper/event.h"
 #include "keeper/event_queue.h"
 #include "keeper/event_run.h"
@@ -237,39 +237,22 @@ the_next_one_is_a_renewal(void **state)
     cJSON_Delete(told(scene, "obtained"));
     obtain(scene);
     cJSON_Delete(told(scene, "renewed"));
-    event_all_installed(&scene->keeper);
+    event_installed(&scene->job, &scene->keeper);
     cJSON_Delete(told(scene, "installed"));
     assert_int_equal(scene->job.plan.told.generation, 2);
 }
 
 static void
-the_answer_to_a_reload_is_the_installation(void **state)
+where_nobody_can_look_a_reload_is_the_installation(void **state)
 {
     struct scene *scene = *state;
-    struct deploy *deploy = &scene->keeper.deploy;
 
+    assert_null(scene->cert.listener.name);
     obtain(scene);
     cJSON_Delete(told(scene, "obtained"));
-    /* an operator's, which may have missed it: ours is still to come */
-    assert_int_equal(deploy->state, DEPLOY_GATHERING);
-    assert_true(deploy_reloaded(&scene->keeper));
-    assert_string_equal(run(scene, "+"), "");
-    /* ours, but something has landed meanwhile */
-    deploy->state = DEPLOY_ASKED;
-    deploy->late = 1;
-    assert_false(deploy_reloaded(&scene->keeper));
-    assert_string_equal(run(scene, "+"), "");
-    deploy->state = DEPLOY_ASKED;
-    assert_false(deploy_reloaded(&scene->keeper));
+    prove_loaded(&scene->keeper);
     cJSON_Delete(told(scene, "installed"));
-
-    /* acme_reload off: an operator's is the one */
-    scene->settings.reload = false;
-    obtain(scene);
-    cJSON_Delete(told(scene, "renewed"));
-    assert_true(deploy_reloaded(&scene->keeper));
-    cJSON_Delete(told(scene, "installed"));
-    assert_true(deploy_reloaded(&scene->keeper));
+    prove_loaded(&scene->keeper);
     assert_string_equal(run(scene, "+"), "");
 }
 
@@ -403,7 +386,7 @@ without_a_program_nothing_is_written(void **state)
     scene->settings.event = NULL;
     obtain(scene);
     fail_attempt(scene);
-    event_all_installed(&scene->keeper);
+    event_installed(&scene->job, &scene->keeper);
     assert_false(is_there(scene, "events"));
     assert_string_equal(run(scene, "+"), "");
 
@@ -483,8 +466,8 @@ a_restart_goes_on_with_what_waits(void **state)
     obtain(scene);
     obtain(scene);
     assert_string_equal(next_run(scene, &fd), "obtained");
-    scene->keeper.loaded_ms = ((int64_t) time(NULL) + DAY) * 1000;
     restart(scene);
+    prove_init(&scene->job, &scene->keeper, true);
     /* it is ended first; that of the last keeper is told nothing more */
     close(fd);
     assert_string_equal(run(scene, "+"), "");
@@ -647,7 +630,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         TEST(a_certificate_is_obtained_and_installed),
         TEST(the_next_one_is_a_renewal),
-        TEST(the_answer_to_a_reload_is_the_installation),
+        TEST(where_nobody_can_look_a_reload_is_the_installation),
         TEST(no_key_is_told),
         TEST(a_failure_has_a_reason_and_a_hint),
         TEST(a_failure_that_was_not_yet_told_is_told_after_a_restart),

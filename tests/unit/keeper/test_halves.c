@@ -386,6 +386,31 @@ a_damaged_half_is_left_out_and_obtained_anew(void **state)
 /* ---- changed types */
 
 static void
+an_older_half_in_place_of_a_damaged_one_is_kept(void **state)
+{
+    struct halves *halves = *state;
+
+    obtain(halves, 0, NOW);
+    obtain(halves, 1, NOW);
+    obtain(halves, 0, NOW);
+    scribble(halves->scene, LIVE "/fullchain.rsa.pem", "garbage");
+    start(halves, NOW + DAY);
+    assert_true(halves->jobs[0].fits && halves->jobs[1].served);
+    assert_false(halves->jobs[1].fits);
+    assert_int_equal(halves->jobs[1].next_at, NOW + DAY);
+    assert_true(halves->jobs[0].next_at > NOW + 50 * DAY);
+    assert_true(logged(halves->scene,
+        "/2/fullchain.rsa.pem is served in its place"));
+
+    /* the other one comes first */
+    obtain(halves, 0, NOW + DAY);
+    serves(halves, LIVE "/fullchain.pem", &halves->chains[0]);
+    serves(halves, LIVE "/fullchain.rsa.pem", &halves->chains[1]);
+    obtain(halves, 1, NOW + DAY);
+    serves(halves, LIVE "/fullchain.rsa.pem", &halves->chains[1]);
+}
+
+static void
 a_type_that_is_added_is_ordered_alone(void **state)
 {
     struct halves *halves = *state;
@@ -547,6 +572,7 @@ main(void)
         TEST(one_decision_renews_both),
         TEST(a_half_that_fails_does_not_have_the_other_ordered_again),
         TEST(a_damaged_half_is_left_out_and_obtained_anew),
+        TEST(an_older_half_in_place_of_a_damaged_one_is_kept),
         TEST(a_type_that_is_added_is_ordered_alone),
         TEST(a_type_that_is_taken_away_is_not_in_the_next_generation),
         TEST(a_changed_size_is_served_until_its_successor_is_there),

@@ -297,6 +297,21 @@ a_half_of_a_second_pair_is_damage(void **state)
 }
 
 static void
+a_generation_that_cannot_go_live_is_removed(void **state)
+{
+    struct scene *scene = *state;
+    struct acme_error err;
+
+    assert_int_equal(mkdirat(scene->scratch->fd, "live/a.test", 0700), 0);
+    assert_int_equal(install(scene, NOW, &err), 0);
+    assert_non_null(strstr(err.text, "linking a.test"));
+    assert_false(has_generation(scene, 1));
+    assert_int_equal(unlinkat(scene->scratch->fd, "live/a.test",
+        AT_REMOVEDIR), 0);
+    assert_int_equal(install(scene, NOW, &err), 1);
+}
+
+static void
 a_full_disk_at_the_second_pair_leaves_live_as_it_was(void **state)
 {
     static char large[64 * 1024];
@@ -586,6 +601,7 @@ main(void)
         TEST(the_next_number_follows_the_highest),
         TEST(a_half_written_generation_is_replaced),
         TEST(a_full_disk_leaves_live_as_it_was),
+        TEST(a_generation_that_cannot_go_live_is_removed),
         TEST(a_second_pair_has_its_own_files_in_the_same_generation),
         TEST(a_generation_without_a_second_pair_has_none),
         TEST(a_half_of_a_second_pair_is_damage),
