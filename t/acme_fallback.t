@@ -14,7 +14,8 @@ my $t = ACME::Test->new;
 my $nobody = 'https://127.0.0.1:' . $t->port('nobody') . '/dir';
 my %problems = (
     limited => { status => 429, headers => ['Retry-After: 7200'], problem => {
-        type => 'rateLimited', detail => 'too many new orders' } },
+        type => 'rateLimited', detail => 'too many certificates (5) already '
+            . 'issued for this exact set of identifiers' } },
     rejected => { status => 403, problem => { type => 'rejectedIdentifier',
         detail => 'policy forbids it' } },
     broken => { html => 503 },
@@ -23,7 +24,7 @@ my %problems = (
     bad => { status => 400, problem => { type => 'malformed',
         detail => 'no such thing' } },
 );
-my %said = (down => 'could not be reached', limited => 'too many new orders',
+my %said = (down => 'could not be reached', limited => 'for this exact set',
     rejected => 'policy forbids it', broken => 'HTTP status 503',
     internal => 'out of order', caa => 'CAA forbids it');
 my $first = $t->fake_ca(plans => {
@@ -131,7 +132,7 @@ $server->reload(sites => [
     { names => 'renewed.test', acme => $lists{'renewed.test'} } ]);
 ok($server->says(qr/ limited\.test: .*to be replaced: acme_ca is now 127\.0\.0\.1:$first->{port}$/),
     'the issuer is in the list no more: another certificate is due');
-ok($server->says(qr/ limited\.test: .*every CA of acme_ca .* at \d{4}-\S+Z$/),
+ok($server->says(qr/ limited\.test: 127\.0\.0\.1:$first->{port}: .*the order waits until \d{4}-\S+Z$/),
     'when the first one may be asked again, which the log tells');
 is($first->orders + $second->orders, $orders,
     'one of a CA further down the list is as good as before');
