@@ -21,7 +21,7 @@ use ACME::Test::Crash;
 use POSIX qw(strftime);
 use Time::HiRes qw(sleep);
 
-my %steps = (supervisor => 3, keeper => 14, agent => 6);
+my %steps = (supervisor => 3, keeper => 12, agent => 4);
 my $budget = 40;   # seconds, after which no further step is begun
 my $keys = $ENV{ACME_CRASH_KEYS} || 'ecdsa:256';
 my $wanted = split ' ', $keys;   # orders
@@ -39,7 +39,7 @@ ok(wait_for(\&is_quiet), 'the CA was asked when to renew it');
 my $reader = $t->spawn_code('reader', \&read_on);
 my $begin = seconds();
 my $tried = 0;
-my @roles = qw(supervisor keeper agent);
+my @roles = qw(supervisor agent keeper);
 # those cost half a minute or more, the pause after what cannot be resumed
 push @roles, $wanted > 1 ? 'keygen' : (),
     ACME::Test::kind() eq 'httpd' ? 'check' : () if $crash->is_whole;
@@ -77,9 +77,10 @@ sub renew {
     my %old = map { $_ => 1 } chains();
     my $from = seconds();
 
-    make_due();
-    $crash->plan_for($role, $step);
-    start_another_helper();
+    start_another_helper(sub {
+        make_due();
+        $crash->plan_for($role, $step);
+    });
     ok(wait_for(sub {
         # who dies of nothing is started by a reload
         $server->signal('reload') if !$server->helpers('supervisor');
@@ -127,18 +128,26 @@ sub make_due {
 sub plans { return $wanted > 1 ? ($name, "$name+rsa") : $name }
 
 # The end of a supervisor is the end of all; httpd starts the next one by
-# itself, nginx at a reload.
+# itself, nginx at a reload. Before that there is this to do, while nobody else
+# writes.
 sub start_another_helper {
-    my ($pid) = $server->helpers('supervisor');
+    my ($prepare) = @_;
+    my $master = $server->running or die 'no server';
 
-    return if !$pid;   # it has just died of its last step
-    kill 'KILL', $pid;
-    wait_for(sub { !alive($pid) }) or die 'it does not die';
+    kill 'STOP', $master;
+    kill 'KILL', $server->helpers('supervisor');
+    my $gone = $server->helpless;
+    $prepare->() if $gone;
+    kill 'CONT', $master;
+    die 'the helper does not end' if !$gone;
 }
 
-# No order is under way, and no question.
+# No order is under way and no question, and what is live is seen in service.
 sub is_quiet {
     return 0 if ACME::Test::Crash::obtained($server) != $wanted;
+    my ($generation) = (readlink $server->state_path . "/live/$name")
+        =~ /(\d+)$/;
+    return 0 if ($server->plan($name)->{installed} || 0) != $generation;
     return !grep { !$server->plan($_)->{ari}{poll_at} } plans();
 }
 
