@@ -14,8 +14,13 @@ use POSIX qw(strftime);
 
 my $t = ACME::Test->new;
 my $later = strftime('%a, %d %b %Y %H:%M:%S GMT', gmtime(time + 7200));
-my %busy = (status => 429, problem => { type => 'rateLimited',
-    detail => 'too many new orders recently' });
+
+# What is said of one name does not hold the others.
+sub busy {
+    my ($name, $header) = @_;
+    return { status => 429, headers => [$header], problem => {
+        type => 'rateLimited', detail => "too many orders of $name" } };
+}
 
 my @refusals = (
     { name => 'rejected.test', more => 'bad.rejected.test',
@@ -38,12 +43,12 @@ my @refusals = (
             headers => ['Link: <https://fake.test/new>;rel="terms-of-service"'] },
         says => qr{newOrder: userActionRequired: terms have changed; visit https://fake\.test/agree\?token=1; hint: the CA's terms have changed} },
     { name => 'seconds.test', stays => 1,
-        newOrder => { %busy, headers => ['Retry-After: 7200'] },
-        says => qr/newOrder: rateLimited: too many new orders recently; hint: / },
+        newOrder => busy('seconds.test', 'Retry-After: 7200'),
+        says => qr/newOrder: rateLimited: too many orders of seconds\.test; hint: / },
     { name => 'date.test', stays => 1,
-        newOrder => { %busy, headers => ["Retry-After: $later"] },
-        says => qr/newOrder: rateLimited: too many new orders recently; hint: / },
-    { name => 'unavailable.test', stays => 1,
+        newOrder => busy('date.test', "Retry-After: $later"),
+        says => qr/newOrder: rateLimited: too many orders of date\.test; hint: / },
+    { name => 'unavailable.test', stays => 1, alone => 1,
         newOrder => { html => 503, headers => ['Retry-After: 7200'] },
         says => qr/newOrder: the CA answered with HTTP status 503 and no problem document; hint: the CA has trouble/ },
     { name => 'page.test', newOrder => { html => 503 },
@@ -98,6 +103,9 @@ for my $refusal (@refusals) {
 }
 my $ca = $t->fake_ca(plans => \%plans);
 
+# What is said of nobody in particular does hold the others for a while.
+my $closed = $t->fake_ca(plans => \%plans);
+
 # One that finds out later: it is the second of two names that fails.
 my %problem = (type => 'caa', status => 403,
     detail => 'CAA record for www.late.test prevents issuance');
@@ -114,7 +122,9 @@ my $server = $t->server(ca => $ca, sites => [
         . 'acme_challenge http-01;' },
     { names => 'late.test www.late.test', acme => "acme_ca @{[ $late->url ]};"
         . "acme_ca_certificate @{[ $late->trust ]};" },
-    map { { names => join ' ', grep { defined } @$_{qw(name more)} } }
+    map { { names => join(' ', grep { defined } @$_{qw(name more)}),
+        acme => $_->{alone} ? "acme_ca @{[ $closed->url ]};"
+            . "acme_ca_certificate @{[ $closed->trust ]};" : '' } }
         @refusals ]);
 $server->start;
 
@@ -150,7 +160,8 @@ for my $refusal (grep { !$_->{stays} } @refusals) {
 }
 my @names = map { $_->{name} } grep { $_->{stays} } @refusals;
 for my $name (@names) {
-    is($ca->requests('newOrder', $name), 1, "$name: Retry-After is heeded");
+    is($ca->requests('newOrder', $name) + $closed->requests('newOrder', $name),
+        1, "$name: Retry-After is heeded");
     cmp_ok($server->plan($name)->{next_attempt}, 'ge',
         strftime('%Y-%m-%dT%H:%M:%SZ', gmtime(time + 5400)),
         "$name: the next attempt is when the CA says");
