@@ -33,6 +33,7 @@ my %plans = map {
     $_ => { @due, $problem ? (newOrder => [ undef,
         ({ status => 403, problem => $problem }) x 20 ]) : () };
 } @names;
+$plans{'validation.test'}{life} = [ -570, 600 ];    # after we have spoken
 my $ca = $t->fake_ca(plans => \%plans);
 my $server = $t->server(ca => $ca,
     global => 'acme_challenge http-01;',

@@ -12,8 +12,8 @@ use lib "$FindBin::Bin/lib";
 use ACME::Test;
 
 my $t = ACME::Test->new;
-# one is due after eight seconds
-my $ca = $t->fake_ca(plans => { 'due.test' => { life => [ -584, 600 ] } });
+# one is due after 15 seconds
+my $ca = $t->fake_ca(plans => { 'due.test' => { life => [ -570, 600 ] } });
 my %site = map { $_ => { names => $_, status => 204 } }
     qw(stays.test good.test due.test);
 my $server = $t->server(ca => $ca, sites => [ @site{ sort keys %site } ])
@@ -24,7 +24,7 @@ ok(wait_for(sub { $server->lives == 3 }), 'three certificates');
 my $files = files();
 
 $server->reload(sites => [ $site{'stays.test'} ]);
-sleep 10;    # the time of a renewal passes
+sleep 15;    # the time of a renewal passes
 ok($server->idle, 'two servers are gone');
 is($ca->orders, 3, 'nothing is renewed for them');
 is_deeply(files(), $files, 'their files stay as they are');

@@ -27,8 +27,8 @@ enum { CALL_TEXT = 64, CALLS_MAX = 1000, FDS_MAX = 1024 };
 /* For ACME::Test::Shim this is "L L L L a64" and as many a64 as there are. */
 struct plan {
     _Atomic uint32_t fail_from; /* 0: only count */
-    _Atomic uint32_t error;     /* ENOSPC: there is room again for nothing that
-                                   grows; EROFS: nothing can be changed */
+    _Atomic uint32_t error;     /* ENOSPC: what needs room fails; EROFS: what
+                                   changes anything */
     _Atomic uint32_t count;
     _Atomic uint32_t failed;
     char role[CALL_TEXT];       /* argv[0] ends with it */
