@@ -107,13 +107,15 @@ ways_has(const struct job *job, enum acme_challenge_type type)
 
 /* ---- other ways */
 
-/* The same attempt, with another order. */
+/*
+ * The same attempt, with another order. Where the CA would not take one now,
+ * a validation that failed has failed; for anything else it is waited.
+ */
 static void
 order_anew(struct job *job, struct keeper *keeper,
     const struct acme_error *why)
 {
-    struct acme_error err;
-    bool allowed;
+    struct acme_error err, ignored;
 
     quota_ended(job, keeper, why, true);
     pending_withdraw(job, keeper);
@@ -121,11 +123,16 @@ order_anew(struct job *job, struct keeper *keeper,
     job->order_url = NULL;
     job->id = keeper->next_job_id++;
     job->state = JOB_READY;
-    allowed = quota_take(job, keeper, &err);
-    if (!allowed) {
+    if (!quota_take(job, keeper, &err)) {
+        if (is_of_challenge(why->problem)) {
+            choice_failed(job, keeper, why, "validation");
+            return;
+        }
         attempt_wait(job, keeper, &err);
-    }
-    if (!pending_save_order(job, keeper, &err) && allowed) {
+        if (job->key != NULL) {
+            (void) pending_save_order(job, keeper, &ignored);
+        }
+    } else if (!pending_save_order(job, keeper, &err)) {
         attempt_failed(job, keeper, &err, "preparing the order");
     }
 }

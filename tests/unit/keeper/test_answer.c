@@ -11,6 +11,7 @@
 
 #include "scene.h"
 #include "keeper/answer.h"
+#include "keeper/quota.h"
 
 #define TOKEN "evaGxfADs6pSRb2LAv9IZf17Dt3juxGJ-PCt92wr-oA"
 #define CHALLENGE BASE "/chalZ/1"
@@ -143,6 +144,48 @@ a_malformed_nonce_is_not_signed(void **state)
 
     assert_true(say(scene, ACME_MESSAGE_SIGN, job_id(scene),
         ACME_KIND_NEW_ORDER, BASE "/order-plz", "no\"nce", NULL));
+    assert_int_equal(last_word(scene, NULL, 0), ACME_MESSAGE_REFUSED);
+}
+
+/* The job began at a CA without limits, and is asked for at one with some. */
+static void
+what_a_ca_counts_is_on_disk_before_it_is_signed(void **state)
+{
+    struct scene *scene = *state;
+
+    scene->ca.url = (char *) "https://acme-v02.api.letsencrypt.org/directory";
+    scene->job.counted = false;
+    for (int i = 0; i < 2; i++) {
+        assert_true(say(scene, ACME_MESSAGE_SIGN, job_id(scene),
+            ACME_KIND_NEW_ORDER, BASE "/order-plz", "bm9uY2U", NULL));
+        assert_int_equal(last_word(scene, NULL, 0), ACME_MESSAGE_SIGNED);
+        /* once: 36 s until the bucket of 300 in 3 hours is full again */
+        assert_non_null(strstr(content_of(scene, "limits.json"),
+            "\"orders\":{\"\":1700000036000}"));
+    }
+    assert_non_null(strstr(content_of(scene, "limits.json"), "\"sets\":{\""));
+    assert_true(scene->job.ordered);
+
+    assert_true(say(scene, ACME_MESSAGE_PUBLISH, job_id(scene), 0,
+        "example.test", TOKEN, CHALLENGE));
+    for (int i = 0; i < 2; i++) {
+        assert_true(say(scene, ACME_MESSAGE_SIGN, job_id(scene),
+            ACME_KIND_RESPOND, CHALLENGE, "bm9uY2U", NULL));
+        quota_save_soon(&scene->keeper);
+        assert_non_null(strstr(content_of(scene, "limits.json"),
+            "\"failures\":{\"example.test\":1700000720000}"));
+    }
+    assert_false(scene->job.finalized);
+    assert_true(say(scene, ACME_MESSAGE_SIGN, job_id(scene),
+        ACME_KIND_FINALIZE, BASE "/finalize/1", "bm9uY2U", NULL));
+    assert_true(scene->job.finalized);
+
+    /* where it cannot be written nothing is signed */
+    scene->job.counted = false;
+    assert_int_equal(unlinkat(scene->dir_fd, "limits.json", 0), 0);
+    assert_int_equal(mkdirat(scene->dir_fd, "limits.json", 0700), 0);
+    assert_true(say(scene, ACME_MESSAGE_SIGN, job_id(scene),
+        ACME_KIND_NEW_ORDER, BASE "/order-plz", "bm9uY2U", NULL));
     assert_int_equal(last_word(scene, NULL, 0), ACME_MESSAGE_REFUSED);
 }
 
@@ -637,6 +680,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         TEST(urls_of_the_directory_are_signed_and_others_are_not),
         TEST(a_malformed_nonce_is_not_signed),
+        TEST(what_a_ca_counts_is_on_disk_before_it_is_signed),
         TEST(a_challenge_is_answered_once_it_is_published),
         TEST(that_the_ca_was_told_survives_the_keeper),
         TEST(an_agent_hears_that_the_ca_was_told),

@@ -7,6 +7,7 @@
 #include <cmocka.h>
 
 #include "crypto/alpn_cert.h"
+#include "keeper/quota.h"
 #include "keeper/ways.h"
 #include "scene.h"
 
@@ -177,6 +178,28 @@ failed_validations_stay_within_the_limit_of_cas(void **state)
         assert_true(at[i + 5] - at[i] > 3600);
     }
     assert_int_equal(count, 2 + 1 + 1 + 2 + 2 + 2);
+}
+
+static void
+a_type_that_the_limits_leave_no_room_for_is_not_tried(void **state)
+{
+    struct scene *scene = *state;
+    struct acme_error err;
+
+    scene->ca.url = (char *) "https://acme-v02.api.letsencrypt.org/directory";
+    attempt_init(&scene->job, &scene->keeper, &scene->cert);
+    attempt_start(&scene->job, &scene->keeper);
+    attempt_order(&scene->job, &scene->keeper);
+    assert_true(attempt_save_order(&scene->job, &scene->keeper,
+        BASE "/order/1", 0, &err));
+    for (int i = 0; i < 5; i++) {
+        quota_responding(&scene->job, &scene->keeper, "example.test");
+    }
+    refuse(scene, "connection", 0, ACME_HTTP_01);
+    assert_int_equal(scene->job.state, JOB_IDLE);
+    assert_int_equal(scene->keeper.active_count, 0);
+    assert_int_equal(scene->job.plan.failures, 1);
+    assert_string_equal(scene->job.plan.problem, "connection");
 }
 
 static void
@@ -466,6 +489,7 @@ main(void)
         TEST(another_type_does_not_help_where_it_is_not_the_reason),
         TEST(the_types_that_are_left_survive_a_restart),
         TEST(failed_validations_stay_within_the_limit_of_cas),
+        TEST(a_type_that_the_limits_leave_no_room_for_is_not_tried),
         TEST(types_take_turns_after_a_failure),
         TEST(other_failures_leave_all_types),
         TEST(what_worked_last_time_is_tried_first),
