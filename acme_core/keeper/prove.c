@@ -132,6 +132,7 @@ prove_init(struct job *job, struct keeper *keeper, bool loaded)
     close(fd);
     if (job->plan.installed == installed->generation) {
         conclude(job, INSTALL_SEEN);
+        event_installed(job, keeper);   /* to a program that is new */
         return;
     }
     conclude(job, INSTALL_AWAITED);

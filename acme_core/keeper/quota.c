@@ -480,43 +480,51 @@ limit_in(const char *text)
     return ACME_LIMIT_CA;
 }
 
-/* A time that the CA has named is for us, whatever it is about. */
-static void
-hold_us(const struct quota *quota, int64_t until)
-{
-    struct acme_error ignored;
-    char set[17];
-
-    if (set_of(quota->job, set, &ignored)) {
-        hold(quota, ACME_LIMIT_CA, set, until);
-    }
-}
-
-/* What is about a name of ours is not about the others. */
-static void
-learn(const struct quota *quota, const struct acme_error *err)
-{
-    const struct job *job = quota->job;
-    enum acme_ca_limit limit = limit_in(err->text);
-    bool named = limit == ACME_LIMIT_DOMAIN || limit == ACME_LIMIT_FAILURES;
-    char found[ACME_NAME_MAX + 1], set[17];
-    const char *of = name_in(job, err->text, limit == ACME_LIMIT_DOMAIN,
-        found);
-    struct acme_error ignored;
-
-    if (limit == ACME_LIMIT_SET || named == (of == NULL)) {
-        limit = ACME_LIMIT_SET;
-        of = set_of(job, set, &ignored) ? set : NULL;
-    }
-    hold(quota, limit, of != NULL ? of : "", err->retry_at);
-}
-
 /* Is it about more than this request? */
 static bool
 is_limit(const struct acme_error *err)
 {
     return strcmp(err->problem, "rateLimited") == 0
         || err->http_status == 429 || err->http_status == 503;
+}
+
+/* What is about a name of ours is not about the others. */
+static enum acme_ca_limit
+learn(const struct quota *quota, const struct acme_error *err,
+    const char *set)
+{
+    const struct job *job = quota->job;
+    enum acme_ca_limit limit = limit_in(err->text);
+    bool named = limit == ACME_LIMIT_DOMAIN || limit == ACME_LIMIT_FAILURES;
+    char found[ACME_NAME_MAX + 1];
+    const char *of = name_in(job, err->text, limit == ACME_LIMIT_DOMAIN,
+        found);
+
+    if (limit == ACME_LIMIT_SET || named == (of == NULL)) {
+        limit = ACME_LIMIT_SET;
+        of = set;
+    }
+    hold(quota, limit, of != NULL ? of : "", err->retry_at);
+    return limit;
+}
+
+/* A time that the CA has named: for us, and for what its words are about. */
+static void
+obey(const struct quota *quota, const struct acme_error *err)
+{
+    enum acme_ca_limit limit = ACME_LIMIT_CA;
+    struct acme_error ignored;
+    char set[17];
+
+    if (!set_of(quota->job, set, &ignored)) {
+        return;
+    }
+    if (is_limit(err)) {
+        limit = learn(quota, err, set);
+    }
+    if (limit != ACME_LIMIT_SET) {
+        hold(quota, ACME_LIMIT_CA, set, err->retry_at);
+    }
 }
 
 void
@@ -533,9 +541,6 @@ quota_ended(struct job *job, struct keeper *keeper,
     settle_validations(&quota, err, over);
     settle_order(job, &quota, over);
     if (err != NULL && err->retry_at > keeper->now) {
-        hold_us(&quota, err->retry_at);
-        if (is_limit(err)) {
-            learn(&quota, err);
-        }
+        obey(&quota, err);
     }
 }
