@@ -12,9 +12,10 @@ struct acme_renew {
 
 /*
  * When to renew it. By itself: at the CA's moment, or with 1/3 (1/2) of its
- * life left, spread by the name of its folder (see acme_plan_spread). As the operator wants: whatever the CA asks for, unless its
- * window had ended when we heard of it, which asks for a renewal at once.
- * Never in the first half of its life.
+ * life left, spread by the name of its folder (see acme_plan_spread). As the
+ * operator wants: whatever the CA asks for, unless its window had ended when we
+ * heard of it, which asks for a renewal at once. Never in the first half of its
+ * life.
  *   obtained_at   0 = not known; one that is due at once counts from then
  */
 int64_t acme_renew_at(const struct acme_renew *renew,
