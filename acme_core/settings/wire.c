@@ -12,7 +12,7 @@
 
 #include "settings/name.h"
 
-#define VERSION "acme-settings 7"
+#define VERSION "acme-settings 8"
 
 enum { CAS_MAX = 1000, CERTS_MAX = 100000, CONTACTS_MAX = 10,
     TEXT_MAX = 4096, LOG_ID_MAX = 999999999 };

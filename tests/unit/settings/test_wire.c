@@ -11,7 +11,7 @@
 
 #include "settings/settings.h"
 
-#define VERSION "acme-settings 7"
+#define VERSION "acme-settings 8"
 #define WIRE_MAX (1024 * 1024)
 
 static char *first_names[] = { "a.test", "www.a.test", "2001:db8::1" };
@@ -259,7 +259,7 @@ another_version_is_refused_and_named(void **state)
 {
     static const char *const versions[] = { "", "acme-settings",
         "acme-settings 0", "acme-settings 1", "acme-settings 10",
-        "acme-settings 6", "Acme-settings 7", " acme-settings 7" };
+        "acme-settings 7", "Acme-settings 8", " acme-settings 8" };
     struct acme_buffer wire = ACME_BUFFER(WIRE_MAX);
 
     (void) state;
