@@ -354,6 +354,20 @@ use_key(struct job *job, struct keeper *keeper, struct acme_error *err)
     return job->order_url != NULL || pending_save_order(job, keeper, err);
 }
 
+static void
+note_wait(struct job *job, struct keeper *keeper,
+    const struct acme_error *err)
+{
+    struct acme_plan *plan = &job->plan;
+
+    if (plan->failures == 0) {
+        memcpy(plan->problem, err->problem, sizeof(plan->problem));
+        memcpy(plan->text, err->text, sizeof(plan->text));
+    }
+    plan->next_attempt = job->next_at;
+    attempt_save_plan(job, keeper);
+}
+
 /* What holds all orders of the account is said of that, and seldom. */
 static void
 tell_wait(struct job *job, struct keeper *keeper,
@@ -368,21 +382,16 @@ tell_wait(struct job *job, struct keeper *keeper,
             < account->wait_told_at + WAIT_TOLD_S : job->wait_told) {
         return;
     }
+    if (all) {
+        account->wait_told_at = keeper->now;
+    } else {
+        job->wait_told = true;
+        note_wait(job, keeper, err);
+    }
     acme_log_always(all ? &account->log : &job->log, ACME_LOG_WARN,
         "%s; hint: %s; %s until %s", err->text, hint != NULL ? hint : "wait",
         all ? "new orders wait" : "the order waits",
         acme_time_write(at, job->next_at));
-    if (all) {
-        account->wait_told_at = keeper->now;
-        return;
-    }
-    job->wait_told = true;
-    if (job->plan.failures == 0) {
-        memcpy(job->plan.problem, err->problem, sizeof(job->plan.problem));
-        memcpy(job->plan.text, err->text, sizeof(job->plan.text));
-    }
-    job->plan.next_attempt = job->next_at;
-    attempt_save_plan(job, keeper);
 }
 
 void
