@@ -21,7 +21,7 @@
 
 enum {
     EVENTS_MAX = 1000,          /* and some for each certificate: */
-    EVENTS_PER_JOB = 4,
+    EVENTS_PER_CERT = 4,
     NUMBERS_MAX = 999999999,
     REPLIES_A_TURN = 100,
     /* an earlier keeper's program, and how long one may be silent */
@@ -221,7 +221,7 @@ static void
 make_room(struct keeper *keeper)
 {
     struct event_queue *queue = &keeper->events;
-    size_t max = EVENTS_MAX + EVENTS_PER_JOB * keeper->job_count;
+    size_t max = EVENTS_MAX + EVENTS_PER_CERT * keeper->settings->cert_count;
     size_t oldest = queue->count > 0
         && queue->events[0].number == queue->running ? 1 : 0;
     struct acme_log log;

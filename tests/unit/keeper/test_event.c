@@ -553,6 +553,21 @@ what_waits_is_bounded(void **state)
     assert_false(is_there(scene, "events/1.json"));
 }
 
+/* Jobs that begin with an event of an earlier keeper's come one by one. */
+static void
+what_waits_is_not_dropped_while_a_keeper_begins(void **state)
+{
+    struct scene *scene = *state;
+
+    for (int i = 0; i < 1003; i++) {
+        add(scene, "b.test");
+    }
+    scene->keeper.job_count = 0;
+    add(scene, "a.test");
+    assert_int_equal(scene->keeper.events.count, 1004);
+    assert_false(logged(scene, "is dropped"));
+}
+
 /* ---- files */
 
 static void
@@ -643,6 +658,7 @@ main(void)
         TEST(each_certificate_has_its_order_and_waits_for_no_other),
         TEST(one_program_runs_at_a_time),
         TEST(what_waits_is_bounded),
+        TEST(what_waits_is_not_dropped_while_a_keeper_begins),
         TEST(what_cannot_be_written_is_told_from_memory),
         TEST(a_file_that_is_damaged_or_gone_is_left_out),
         TEST(its_output_is_escaped),
