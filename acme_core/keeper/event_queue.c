@@ -132,8 +132,7 @@ static bool
 load(struct keeper *keeper, unsigned number, struct acme_error *err)
 {
     struct acme_buffer json = ACME_BUFFER(ACME_EVENT_MAX);
-    struct event event = { .number = number,
-        .next_at = keeper->now + AFTER_START_S };
+    struct event event = { .number = number, .next_at = keeper->now };
     struct parts parts;
     cJSON *root = NULL;
     bool ok = acme_store_event_read(keeper->store, number, &json, err);
@@ -187,6 +186,8 @@ event_queue_open(struct keeper *keeper)
 
     if (keeper->settings->event != NULL) {
         load_all(keeper);
+        keeper->events.begins_at = keeper->events.count > 0
+            ? keeper->now + AFTER_START_S : 0;
     } else if (!acme_store_events_remove(keeper->store, &err)) {
         acme_log(&keeper->log, ACME_LOG_WARN, "%s", err.text);
     }
@@ -319,7 +320,7 @@ event_queue_run(struct keeper *keeper)
         }
         return;
     }
-    event = next_due(keeper);
+    event = keeper->now >= queue->begins_at ? next_due(keeper) : NULL;
     if (event == NULL) {
         return;
     }
@@ -347,7 +348,7 @@ event_queue_wake_at(const struct keeper *keeper)
             first = queue->events[i].next_at;
         }
     }
-    return first;
+    return first > queue->begins_at ? first : queue->begins_at;
 }
 
 /*
@@ -537,6 +538,7 @@ event_queue_clock_set_back(struct keeper *keeper, int64_t by)
     struct event_queue *queue = &keeper->events;
 
     queue->patience_ends_at -= by;
+    queue->begins_at -= by;
     for (size_t i = 0; i < queue->count; i++) {
         queue->events[i].next_at -= by;
         queue->events[i].since -= by;

@@ -532,6 +532,28 @@ one_program_runs_at_a_time(void **state)
 }
 
 static void
+it_runs_beside_none_of_an_earlier_keeper(void **state)
+{
+    struct scene *scene = *state;
+
+    add(scene, "a.test");
+    restart(scene);
+    add(scene, "b.test");
+    event_queue_hurry(&scene->keeper);
+    assert_string_equal(run_of(scene, "+"), "");
+    assert_int_equal(event_queue_wake_at(&scene->keeper),
+        NOW + ACME_EVENT_GRACE_S + 1);
+
+    /* however the clock is set meanwhile */
+    scene->keeper.now += DAY;
+    event_queue_clock_set_back(&scene->keeper, -DAY);
+    assert_string_equal(run_of(scene, "+"), "");
+    scene->keeper.now += ACME_EVENT_GRACE_S + 1;
+    assert_string_equal(run_of(scene, "+"), "a.test");
+    assert_string_equal(run_of(scene, "+"), "b.test");
+}
+
+static void
 what_waits_is_bounded(void **state)
 {
     struct scene *scene = *state;
@@ -657,6 +679,7 @@ main(void)
         TEST(a_restart_goes_on_with_what_waits),
         TEST(each_certificate_has_its_order_and_waits_for_no_other),
         TEST(one_program_runs_at_a_time),
+        TEST(it_runs_beside_none_of_an_earlier_keeper),
         TEST(what_waits_is_bounded),
         TEST(what_waits_is_not_dropped_while_a_keeper_begins),
         TEST(what_cannot_be_written_is_told_from_memory),
