@@ -48,12 +48,14 @@ follow_landed_since_load(const struct keeper *keeper,
     return is_since_load(keeper, changed_at(keeper, cert->folder));
 }
 
+/* A clock that was set back makes the next flip older than the last one. */
 static void
 look_for_flips(struct keeper *keeper)
 {
     const struct acme_settings *settings = keeper->settings;
     int64_t dir_at = changed_at(keeper, "");
     int64_t newest = 0;
+    uint64_t sum = 0;
 
     if (dir_at == keeper->followed_dir_ns) {
         return;
@@ -63,11 +65,12 @@ look_for_flips(struct keeper *keeper)
         int64_t at = changed_at(keeper, settings->certs[i].folder);
 
         newest = at > newest ? at : newest;
+        sum += (uint64_t) at;
     }
-    if (newest > keeper->followed_ns && is_since_load(keeper, newest)) {
+    if (sum != keeper->followed_ns && is_since_load(keeper, newest)) {
         deploy_landed(keeper, true, 0);
     }
-    keeper->followed_ns = newest;
+    keeper->followed_ns = sum;
 }
 
 /* Certificates of ours that the other keeper has not even begun to obtain. */

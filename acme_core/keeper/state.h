@@ -272,7 +272,7 @@ struct keeper {
     int64_t loaded_ms;          /* when the server last read its settings */
     bool reloaded;              /* by a reload, not by a start */
     int64_t followed_at;        /* since when we follow another keeper, or 0 */
-    int64_t followed_ns;        /* its newest flip, or 0 */
+    uint64_t followed_ns;       /* the times of its flips, added up */
     int64_t followed_dir_ns;    /* the time of live/ then */
     bool strangers_told;        /* names that it does not know were logged */
     struct acme_channel *agent; /* or NULL */

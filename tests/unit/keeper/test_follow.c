@@ -137,6 +137,24 @@ the_next_flip_is_loaded_too(void **state)
 }
 
 static void
+a_flip_before_the_clock_was_set_back_hides_no_other(void **state)
+{
+    struct scene *scene = *state;
+    struct timespec moment = { 0, 20 * 1000 * 1000 };
+    int64_t day_ns = INT64_C(86400) * 1000000000;
+
+    flip(scene, "a.test");
+    follow(&scene->keeper);
+    scene->keeper.deploy.state = DEPLOY_IDLE;
+    scene->keeper.now += 10;
+    scene->keeper.followed_ns += day_ns;
+    nanosleep(&moment, NULL);
+    flip(scene, "a.test");
+    follow(&scene->keeper);
+    assert_int_equal(reloads, 2);
+}
+
+static void
 load_now(struct scene *scene)
 {
     struct timespec moment = { 0, 60 * 1000 * 1000 }, now;
@@ -240,6 +258,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         TEST(what_another_keeper_obtains_is_loaded_once),
         TEST(the_next_flip_is_loaded_too),
+        TEST(a_flip_before_the_clock_was_set_back_hides_no_other),
         TEST(a_load_in_the_second_of_the_flip_has_seen_it_or_not),
         TEST(what_was_live_before_the_server_started_is_not),
         TEST(what_is_not_in_our_settings_is_not),
