@@ -332,6 +332,9 @@ acme_plan_set_clock_back(struct acme_plan *plan, int64_t now)
     if (by <= 0) {
         return;
     }
+    if (plan->told.failed_at == plan->failed_at) {
+        plan->told.failed_at = now;
+    }
     plan->failed_at = now;
     plan->next_attempt = moved_back(plan->next_attempt, by);
     plan->retry_at = moved_back(plan->retry_at, by);

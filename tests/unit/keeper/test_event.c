@@ -317,6 +317,19 @@ a_failure_that_was_not_yet_told_is_told_after_a_restart(void **state)
 }
 
 static void
+it_is_told_once_though_the_clock_is_set_back(void **state)
+{
+    struct scene *scene = *state;
+
+    fail_attempt(scene);
+    cJSON_Delete(told(scene, "failed"));
+    scene->keeper.now -= 365 * DAY;
+    restart(scene);
+    scene->keeper.now += 10;
+    assert_string_equal(run(scene, "+"), "");
+}
+
+static void
 a_window_that_has_moved_is_told(void **state)
 {
     struct scene *scene = *state;
@@ -671,6 +684,7 @@ main(void)
         TEST(no_key_is_told),
         TEST(a_failure_has_a_reason_and_a_hint),
         TEST(a_failure_that_was_not_yet_told_is_told_after_a_restart),
+        TEST(it_is_told_once_though_the_clock_is_set_back),
         TEST(a_window_that_has_moved_is_told),
         TEST(an_end_that_comes_near_is_logged_and_told),
         TEST(without_a_program_nothing_is_written),
