@@ -147,6 +147,7 @@ prove_landed(struct job *job, unsigned generation)
     struct job *first = job->half > 0 ? job->other : job;
 
     first->installed.generation = generation;
+    first->plan.told.generation = 0;    /* numbers may begin anew */
     conclude(first, INSTALL_AWAITED);
 }
 

@@ -242,6 +242,27 @@ the_next_one_is_a_renewal(void **state)
     assert_int_equal(scene->job.plan.told.generation, 2);
 }
 
+/* Its files were removed, its plan was not. */
+static void
+a_generation_is_told_though_its_number_was_before(void **state)
+{
+    struct scene *scene = *state;
+    char command[256];
+
+    obtain(scene);
+    cJSON_Delete(told(scene, "obtained"));
+    event_installed(&scene->job, &scene->keeper);
+    cJSON_Delete(told(scene, "installed"));
+    snprintf(command, sizeof(command), "rm -r '%s'/certs/* '%s'/live/*",
+        scene->path, scene->path);
+    assert_int_equal(system(command), 0);
+    restart(scene);
+    obtain(scene);
+    cJSON_Delete(told(scene, "obtained"));
+    event_installed(&scene->job, &scene->keeper);
+    cJSON_Delete(told(scene, "installed"));
+}
+
 static void
 where_nobody_can_look_a_reload_is_the_installation(void **state)
 {
@@ -680,6 +701,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         TEST(a_certificate_is_obtained_and_installed),
         TEST(the_next_one_is_a_renewal),
+        TEST(a_generation_is_told_though_its_number_was_before),
         TEST(where_nobody_can_look_a_reload_is_the_installation),
         TEST(no_key_is_told),
         TEST(a_failure_has_a_reason_and_a_hint),
