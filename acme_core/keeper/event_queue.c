@@ -24,6 +24,7 @@ enum {
     EVENTS_PER_CERT = 4,
     NUMBERS_MAX = 999999999,
     REPLIES_A_TURN = 100,
+    HURRY_S = 600,              /* the program itself may reload the server */
     /* an earlier keeper's program, and how long one may be silent */
     AFTER_START_S = ACME_EVENT_GRACE_S + 1,
     PATIENCE_S = ACME_EVENT_LIMIT_S + ACME_EVENT_GRACE_S + 60
@@ -525,6 +526,10 @@ event_queue_hurry(struct keeper *keeper)
 {
     struct event_queue *queue = &keeper->events;
 
+    if (keeper->now - queue->hurried_at < HURRY_S) {
+        return;
+    }
+    queue->hurried_at = keeper->now;
     for (size_t i = 0; i < queue->count; i++) {
         if (queue->events[i].next_at > keeper->now) {
             queue->events[i].next_at = keeper->now;
@@ -539,6 +544,7 @@ event_queue_clock_set_back(struct keeper *keeper, int64_t by)
 
     queue->patience_ends_at -= by;
     queue->begins_at -= by;
+    queue->hurried_at -= by;
     for (size_t i = 0; i < queue->count; i++) {
         queue->events[i].next_at -= by;
         queue->events[i].since -= by;

@@ -36,7 +36,7 @@ int64_t event_queue_wake_at(const struct keeper *keeper);
 void event_queue_watch(struct keeper *keeper, int fd);
 void event_queue_take(struct keeper *keeper);
 
-/* An operator's reload: the program may be mended. */
+/* An operator's reload: the program may be mended; once in ten minutes. */
 void event_queue_hurry(struct keeper *keeper);
 
 /* The clock was set back by so many seconds. */

@@ -257,6 +257,7 @@ struct event_queue {
     bool asked;                 /* the supervisor, for a process */
     int fd;                     /* that process, or -1 */
     int64_t patience_ends_at;   /* when it must have ended */
+    int64_t hurried_at;         /* by an operator's reload, or 0 */
     int64_t begins_at;          /* an earlier keeper's program has ended */
 };
 

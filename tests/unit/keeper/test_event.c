@@ -565,6 +565,35 @@ one_program_runs_at_a_time(void **state)
     assert_string_equal(run_of(scene, "+"), "b.test");
 }
 
+/* Its reload looks like an operator's, and may come when it has ended. */
+static void
+a_program_that_reloads_the_server_does_not_hurry_itself(void **state)
+{
+    struct scene *scene = *state;
+
+    add(scene, "a.test");
+    assert_string_equal(run_of(scene, "-exit status 1"), "a.test");
+    event_queue_hurry(&scene->keeper);
+    assert_string_equal(run_of(scene, "-exit status 1"), "a.test");
+    scene->keeper.now += 8 * MINUTE;
+    event_queue_hurry(&scene->keeper);
+    assert_string_equal(run_of(scene, "+"), "");
+    scene->keeper.now += 4 * MINUTE;
+    assert_string_equal(run_of(scene, "-exit status 1"), "a.test");
+
+    /* after ten minutes it may be an operator's */
+    event_queue_hurry(&scene->keeper);
+    assert_string_equal(run_of(scene, "-exit status 1"), "a.test");
+    scene->keeper.now -= 365 * DAY;
+    event_queue_clock_set_back(&scene->keeper, 365 * DAY);
+    scene->keeper.now += 10 * MINUTE - 1;
+    event_queue_hurry(&scene->keeper);
+    assert_string_equal(run_of(scene, "+"), "");
+    scene->keeper.now++;
+    event_queue_hurry(&scene->keeper);
+    assert_string_equal(run_of(scene, "+"), "a.test");
+}
+
 static void
 it_runs_beside_none_of_an_earlier_keeper(void **state)
 {
@@ -715,6 +744,7 @@ main(void)
         TEST(a_restart_goes_on_with_what_waits),
         TEST(each_certificate_has_its_order_and_waits_for_no_other),
         TEST(one_program_runs_at_a_time),
+        TEST(a_program_that_reloads_the_server_does_not_hurry_itself),
         TEST(it_runs_beside_none_of_an_earlier_keeper),
         TEST(what_waits_is_bounded),
         TEST(what_waits_is_not_dropped_while_a_keeper_begins),
