@@ -154,6 +154,7 @@ prove_landed(struct job *job, unsigned generation)
 void
 prove_loaded(struct keeper *keeper)
 {
+    keeper->prove.reload_at = 0;    /* this one may have brought it */
     for (size_t i = 0; i < keeper->job_count; i++) {
         struct job *job = &keeper->jobs[i];
 

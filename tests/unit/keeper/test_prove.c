@@ -350,6 +350,22 @@ what_is_not_served_is_an_error_with_a_hint_and_reloaded_again(void **state)
 }
 
 static void
+a_reload_for_another_reason_has_its_minute(void **state)
+{
+    struct scene *scene = *state;
+
+    land(scene, 1);
+    load(scene);
+    find_other_until(scene, 70, NULL);
+    assert_int_equal(scene->keeper.prove.reload_at, NOW + 90);
+    load(scene);
+    find_other_until(scene, 129, NULL);
+    assert_int_equal(scene->keeper.deploy.state, DEPLOY_IDLE);
+    find_other_until(scene, 131, NULL);
+    assert_int_equal(scene->keeper.prove.reload_at, NOW + 130 + 60);
+}
+
+static void
 it_is_seen_without_a_reload_too(void **state)
 {
     struct scene *scene = *state;
@@ -739,6 +755,7 @@ main(void)
         TEST(a_minute_of_something_else_is_nothing_to_speak_of),
         TEST(any_label_stands_for_a_wildcard),
         TEST(what_is_not_served_is_an_error_with_a_hint_and_reloaded_again),
+        TEST(a_reload_for_another_reason_has_its_minute),
         TEST(it_is_seen_without_a_reload_too),
         TEST(the_placeholder_is_called_by_its_name),
         TEST(with_acme_reload_off_nobody_is_asked_to_reload),
