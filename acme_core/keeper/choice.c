@@ -125,7 +125,9 @@ choice_tell(const struct job *job, struct keeper *keeper)
         [ACME_STAGING_IN_VAIN] = "the validation has failed on the CA's "
             "staging directory, too, as often as it is tried there",
         [ACME_STAGING_TOO_LATE] = "too little of the certificate's life is "
-            "left to try the validation on the CA's staging directory"
+            "left to try the validation on the CA's staging directory",
+        [ACME_STAGING_NOT_NOW] = "the CA's staging directory does not take "
+            "orders now"
     };
     struct acme_error ignored;
     struct acme_place place;
@@ -137,16 +139,26 @@ choice_tell(const struct job *job, struct keeper *keeper)
     }
 }
 
+/* An order is gone on with where it is; a key alone is, where it may be. */
+static bool
+stays(const struct job *job, struct keeper *keeper)
+{
+    struct acme_error ignored;
+
+    return job->key != NULL && (job->order_url != NULL || job->counted
+        || quota_allows(job, job->account, keeper, &ignored));
+}
+
 bool
 choice_begin(struct job *job, struct keeper *keeper)
 {
     struct acme_place place;
     struct acme_error why_not;
 
-    if (job->key != NULL) {
+    job->without_replaces = false;
+    if (stays(job, keeper)) {
         return true;
     }
-    job->without_replaces = false;
     choice_reset(job, keeper);
     if (!find_place(job, keeper, &place, &why_not)) {
         attempt_wait(job, keeper, &why_not);

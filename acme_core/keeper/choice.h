@@ -19,8 +19,9 @@ bool choice_resume(struct job *job, struct keeper *keeper, const char *url,
     bool staging);
 
 /*
- * An idle job is due: to where? One with a saved order is there already.
- * False when no CA of its list may be asked: it waits, as attempt_wait says.
+ * An idle job is due: to where? One with a saved order is there already, one
+ * with a key alone when that CA may be asked. False when no CA of its list
+ * may: it waits, as attempt_wait says.
  */
 bool choice_begin(struct job *job, struct keeper *keeper);
 

@@ -69,15 +69,18 @@ acme_choice_is_trouble(const struct acme_error *err, const char *step)
 /* ---- places */
 
 static enum acme_no_staging
-why_no_staging(const struct acme_plan *plan, int64_t not_before,
-    int64_t not_after, int64_t now)
+why_no_staging(const struct acme_plan *plan, const struct acme_choice *choice,
+    int64_t not_before, int64_t not_after, int64_t now)
 {
     if (plan->staging_failures >= STAGING_FAILURES_MAX) {
         return ACME_STAGING_IN_VAIN;
     }
-    return not_after != 0 && not_after - now
-        < (not_after - not_before) / STAGING_LIFE_SHARE
-        ? ACME_STAGING_TOO_LATE : ACME_STAGING_NO_MATTER;
+    if (not_after != 0 && not_after - now
+            < (not_after - not_before) / STAGING_LIFE_SHARE) {
+        return ACME_STAGING_TOO_LATE;
+    }
+    return choice->staging_free_at > now ? ACME_STAGING_NOT_NOW
+        : ACME_STAGING_NO_MATTER;
 }
 
 bool
@@ -92,24 +95,23 @@ acme_choice_place(const struct acme_plan *plan,
         enum acme_no_staging why_not = ACME_STAGING_NO_MATTER;
         bool staging = choice->has_staging
             && acme_plan_names(plan->staging, choice->name);
-        int64_t free_at;
 
         if (choice->failed) {
             continue;
         }
         if (staging) {
-            why_not = why_no_staging(plan, not_before, not_after, now);
+            why_not = why_no_staging(plan, choice, not_before, not_after,
+                now);
             staging = why_not == ACME_STAGING_NO_MATTER;
         }
-        free_at = staging ? choice->staging_free_at : choice->free_at;
-        if (free_at <= now) {
+        if (staging || choice->free_at <= now) {
             place->number = i;
             place->staging = staging;
             place->why_not = why_not;
             return true;
         }
-        if (place->free_at == 0 || free_at < place->free_at) {
-            place->free_at = free_at;
+        if (place->free_at == 0 || choice->free_at < place->free_at) {
+            place->free_at = choice->free_at;
         }
     }
     return false;

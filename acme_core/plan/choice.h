@@ -21,7 +21,8 @@ struct acme_choice {
 enum acme_no_staging {
     ACME_STAGING_NO_MATTER,
     ACME_STAGING_IN_VAIN,   /* it was tried often enough */
-    ACME_STAGING_TOO_LATE   /* the certificate in service ends soon */
+    ACME_STAGING_TOO_LATE,  /* the certificate in service ends soon */
+    ACME_STAGING_NOT_NOW    /* it is not to be asked now */
 };
 
 struct acme_place {
@@ -36,7 +37,8 @@ struct acme_place {
  * The place for an attempt that begins or goes on: the first CA of the list
  * that has not failed in it and may be asked. Where a validation has failed
  * there, on its staging directory, until one has passed there, three have
- * failed, or less than 1/5 of the life is left. False: there is none.
+ * failed, or less than 1/5 of the life is left; nobody waits for that
+ * directory. False: there is none.
  *   not_before, not_after   of the certificate in service, 0 = none
  */
 bool acme_choice_place(const struct acme_plan *plan,

@@ -211,6 +211,30 @@ nobody_is_asked_before_one_is_free(void **state)
     assert_true(logged(scene, "the order waits until"));
 }
 
+/* Nothing was ordered with it, so it may go to whoever is free first. */
+static void
+a_key_alone_does_not_wait_for_one_ca(void **state)
+{
+    struct scene *scene = *state;
+
+    attempt_init(&scene->job, &scene->keeper, &scene->cert);
+    begin(scene);
+    fail_with(scene, "serverInternal", 0, ACME_CHALLENGE_NONE);
+    fail_with(scene, "rateLimited", NOW + 600, ACME_CHALLENGE_NONE);
+    begin(scene);
+    assert_ptr_equal(scene->job.account, &accounts[FIRST_CA]);
+    fail_with(scene, "rateLimited", NOW + 7 * DAY, ACME_CHALLENGE_NONE);
+    assert_int_equal(scene->job.state, JOB_IDLE);
+    assert_non_null(scene->job.key);
+    assert_true(scene->job.next_at <= NOW + 700);
+    scene->keeper.now = NOW + 700;
+    begin(scene);
+    assert_ptr_equal(scene->job.account, &accounts[SECOND_CA]);
+    assert_int_equal(scene->job.state, JOB_READY);
+    assert_non_null(strstr(content_of(scene, ORDER_FILE), SECOND));
+    order(scene, "https://second.test/order/1");
+}
+
 static void
 what_only_the_operator_can_mend_here_does_not_slow_the_other_down(
     void **state)
@@ -437,6 +461,32 @@ practice_that_is_in_trouble_is_over(void **state)
 }
 
 static void
+nobody_waits_for_a_staging_directory(void **state)
+{
+    struct scene *scene = *state;
+
+    attempt_init(&scene->job, &scene->keeper, &scene->cert);
+    begin(scene);
+    order(scene, BASE "/order/1");
+    fail_validation(scene);
+    begin(scene);
+    assert_ptr_equal(scene->job.account, &accounts[STAGING_CA]);
+    fail_with(scene, "rateLimited", NOW + 7 * DAY, ACME_CHALLENGE_NONE);
+    assert_ptr_equal(scene->job.account, &accounts[FIRST_CA]);
+    order(scene, BASE "/order/2");
+    fail_validation(scene);
+    assert_string_equal(scene->job.plan.staging, "ca.test");
+    scene->line_count = 0;
+    scene->cert.fallback_count = 0;
+    begin(scene);
+    assert_ptr_equal(scene->job.account, &accounts[FIRST_CA]);
+    assert_false(scene->job.staging);
+    assert_true(logged(scene, "the CA's staging directory does not take "
+        "orders now: ordering at ca.test itself"));
+    order(scene, BASE "/order/3");
+}
+
+static void
 a_validation_has_failed_whatever_came_after_it(void **state)
 {
     struct scene *scene = *state;
@@ -501,6 +551,7 @@ main(void)
         TEST(an_order_at_a_ca_that_is_left_out_is_dropped),
         TEST(when_all_have_failed_the_attempt_has),
         TEST(nobody_is_asked_before_one_is_free),
+        TEST(a_key_alone_does_not_wait_for_one_ca),
         TEST(
             what_only_the_operator_can_mend_here_does_not_slow_the_other_down),
         TEST(what_another_ca_would_say_too_is_the_end),
@@ -511,6 +562,7 @@ main(void)
         TEST(a_failed_validation_is_practised_first),
         TEST(practice_goes_on_after_a_restart_while_it_is_wanted),
         TEST(practice_that_is_in_trouble_is_over),
+        TEST(nobody_waits_for_a_staging_directory),
         TEST(a_validation_has_failed_whatever_came_after_it),
         TEST(an_account_whose_key_is_being_changed_is_waited_for),
         TEST(without_a_staging_directory_there_is_no_practice),

@@ -115,6 +115,26 @@ there_is_no_time_to_practise_near_the_end(void **state)
 }
 
 static void
+a_staging_directory_is_not_waited_for(void **state)
+{
+    struct acme_choice choices[2] = { { .name = "a", .has_staging = true,
+        .staging_free_at = NOW + DAY }, { .name = "b" } };
+    struct acme_plan plan = { 0 };
+    struct acme_place place;
+
+    (void) state;
+    acme_plan_invalid(&plan, "a");
+    place = place_of(&plan, choices, 2);
+    assert_int_equal(place.number, 0);
+    assert_false(place.staging);
+    assert_int_equal(place.why_not, ACME_STAGING_NOT_NOW);
+    choices[0].free_at = NOW + 100;
+    assert_int_equal(place_of(&plan, choices, 2).number, 1);
+    assert_false(acme_choice_place(&plan, choices, 1, 0, 0, NOW, &place));
+    assert_int_equal(place.free_at, NOW + 100);
+}
+
+static void
 what_has_passed_there_is_forgotten(void **state)
 {
     const struct acme_choice choice = { .name = "a", .has_staging = true };
@@ -227,6 +247,7 @@ main(void)
         cmocka_unit_test(a_validation_is_practised_where_it_failed),
         cmocka_unit_test(three_failures_there_are_enough),
         cmocka_unit_test(there_is_no_time_to_practise_near_the_end),
+        cmocka_unit_test(a_staging_directory_is_not_waited_for),
         cmocka_unit_test(what_has_passed_there_is_forgotten),
         cmocka_unit_test(trouble_of_a_ca_is_told_from_other_trouble),
         cmocka_unit_test(failed_validations_are_known),
