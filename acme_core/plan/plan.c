@@ -18,6 +18,7 @@ enum {
     DAY_S = 24 * 3600,
     SHORT_LIFE_S = 10 * DAY_S,
     RETRY_AFTER_MAX_S = 8 * DAY_S,  /* the longest known limit is a week's */
+    WAIT_MAX_S = RETRY_AFTER_MAX_S + MINUTE_S,  /* nobody waits longer */
     ENCOURAGE_S = 10 * MINUTE_S,
     FAILURES_MAX = 1000000,
     DAYS_MAX = 1000
@@ -329,15 +330,20 @@ acme_plan_set_clock_back(struct acme_plan *plan, int64_t now)
     int64_t by = plan->failed_at - now;
 
     acme_ari_set_clock_back(&plan->ari, now);
-    if (by <= 0) {
-        return;
+    if (by > 0) {
+        if (plan->told.failed_at == plan->failed_at) {
+            plan->told.failed_at = now;
+        }
+        plan->failed_at = now;
+        plan->next_attempt = moved_back(plan->next_attempt, by);
+        plan->retry_at = moved_back(plan->retry_at, by);
     }
-    if (plan->told.failed_at == plan->failed_at) {
-        plan->told.failed_at = now;
+    if (plan->next_attempt > now + WAIT_MAX_S) {
+        plan->next_attempt = now;
     }
-    plan->failed_at = now;
-    plan->next_attempt = moved_back(plan->next_attempt, by);
-    plan->retry_at = moved_back(plan->retry_at, by);
+    if (plan->retry_at > now + WAIT_MAX_S) {
+        plan->retry_at = now;
+    }
 }
 
 /* A time from the future (the clock was set back) does not count. */

@@ -98,7 +98,8 @@ void acme_plan_failed(struct acme_plan *plan, const struct acme_error *err,
 
 /*
  * The clock was set back: a failure in what is now the future counts as one
- * of this moment, with the same pause behind it; see also plan/ari.h.
+ * of this moment, with the same pause behind it, and what is further away
+ * than anything that is waited for is not waited for; see also plan/ari.h.
  */
 void acme_plan_set_clock_back(struct acme_plan *plan, int64_t now);
 

@@ -566,11 +566,29 @@ a_failure_from_the_future_counts_from_now(void **state)
     assert_int_equal(plan.next_attempt, 0);
 }
 
+/* A limit was waited for while the clock was ahead; or the file is damaged. */
+static void
+nothing_is_waited_for_that_is_too_far_away(void **state)
+{
+    struct acme_plan plan = { .failures = 1, .failed_at = NOW - 600,
+        .next_attempt = NOW + 365 * DAY, .retry_at = NOW + 365 * DAY };
+
+    (void) state;
+    acme_plan_set_clock_back(&plan, NOW);
+    assert_int_equal(acme_plan_next(&plan, NOW, NOW), NOW);
+    assert_true(acme_plan_encourage(&plan, NOW));
+    /* a limit is waited for a little longer than it is */
+    plan.next_attempt = NOW + 8 * DAY + 5;
+    acme_plan_set_clock_back(&plan, NOW);
+    assert_int_equal(plan.next_attempt, NOW + 8 * DAY + 5);
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_failure_from_the_future_counts_from_now),
+        cmocka_unit_test(nothing_is_waited_for_that_is_too_far_away),
         cmocka_unit_test(renewal_is_due_at_a_third_or_half_of_life),
         cmocka_unit_test(
             a_certificate_that_came_late_is_renewed_after_a_while),
