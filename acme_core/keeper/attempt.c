@@ -104,12 +104,17 @@ attempt_save_plan(struct job *job, struct keeper *keeper)
         err.text, hint != NULL ? "; hint: " : "", hint != NULL ? hint : "");
 }
 
-/* What is in service decides when; a failure before decides not before. */
+/*
+ * What is in service decides when, unless its successor is under way; a
+ * failure before decides not before.
+ */
 static void
 reckon(struct job *job, const struct keeper *keeper)
 {
+    bool is_due = !job->fits || job->order_url != NULL;
+
     job->next_at = acme_plan_next(&job->plan,
-        job->fits ? service_due_at(job, keeper) : keeper->now, keeper->now);
+        is_due ? keeper->now : service_due_at(job, keeper), keeper->now);
 }
 
 static void

@@ -549,6 +549,32 @@ the_pause_after_failures_survives_a_restart(void **state)
     assert_in_range(scene->job.next_at, NOW + 10 + 5400, NOW + 10 + 6600);
 }
 
+/* acme_renew was changed, and the CA has been asked already. */
+static void
+an_order_under_way_is_gone_on_with_though_it_is_not_due_yet(void **state)
+{
+    struct acme_buffer chain = { 0 };
+    struct scene *scene = *state;
+    struct acme_error err;
+
+    begin_with_pair(scene, &chain);
+    attempt_installed(&scene->job, &scene->keeper,
+        acme_buffer_bytes(&chain));
+    acme_buffer_free(&chain);
+    scene->keeper.now = NOW + 300 * DAY;
+    attempt_start(&scene->job, &scene->keeper);
+    attempt_order(&scene->job, &scene->keeper);
+    assert_true(attempt_save_order(&scene->job, &scene->keeper,
+        BASE "/order/2", 0, &err));
+    scene->cert.renew_days = 10;
+    restart(scene, NOW + 300 * DAY);
+    assert_true(scene->job.fits);
+    assert_int_equal(scene->job.next_at, NOW + 300 * DAY);
+    attempt_start(&scene->job, &scene->keeper);
+    attempt_order(&scene->job, &scene->keeper);
+    assert_true(logged(scene, "order resumed"));
+}
+
 /* A machine that comes up with a clock of 2038 fails, and learns the time. */
 static void
 a_clock_that_is_set_back_holds_no_attempt_back(void **state)
@@ -675,6 +701,7 @@ main(void)
         TEST(an_order_that_may_still_succeed_is_kept),
         TEST(a_failure_is_told_with_its_hint),
         TEST(the_pause_after_failures_survives_a_restart),
+        TEST(an_order_under_way_is_gone_on_with_though_it_is_not_due_yet),
         TEST(a_clock_that_is_set_back_holds_no_attempt_back),
         TEST(a_damaged_plan_is_a_warning_and_no_pause),
         TEST(a_reload_lets_a_failing_job_try_early_every_ten_minutes),
