@@ -359,6 +359,7 @@ bool
 deploy_reloaded(struct keeper *keeper)
 {
     struct deploy *deploy = &keeper->deploy;
+    bool is_answer;
 
     /*
      * What landed while an operator's reload ran may have been missed by it,
@@ -367,11 +368,15 @@ deploy_reloaded(struct keeper *keeper)
     if (deploy->state != DEPLOY_ASKED) {
         return true;
     }
+    /* whose configuration was broken has mended it, and reloads by hand */
+    is_answer = !deploy->checked_in_vain
+        && keeper->now < deploy->asked_at + ANSWER_S;
     deploy->state = DEPLOY_IDLE;
     deploy->unanswered = 0;
+    deploy->checked_in_vain = false;
     deploy->landed = 0;
     if (deploy->late > 0) {
         gather(keeper, deploy->late);
     }
-    return false;
+    return !is_answer;
 }

@@ -52,7 +52,7 @@ void deploy_clock_set_back(struct keeper *keeper, int64_t by);
 
 /*
  * The server told of a reload with equal settings. True when it was
- * an operator's and not the one that we asked for.
+ * an operator's and not the one that we asked for: that comes soon after.
  */
 bool deploy_reloaded(struct keeper *keeper);
 

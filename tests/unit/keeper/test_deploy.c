@@ -517,6 +517,41 @@ an_operators_reload_is_told_apart(void **state)
     assert_true(deploy_reloaded(&server->keeper));
 }
 
+/* Whoever has mended the configuration reloads, not we. */
+static void
+a_reload_after_one_in_vain_is_an_operators(void **state)
+{
+    struct server *server = *state;
+
+    deploy_landed(&server->keeper, true, 0);
+    run_at(server, 0);
+    run_at(server, 30);
+    assert_int_equal(reloads, 2);
+    run_at(server, 61);
+    assert_true(deploy_reloaded(&server->keeper));
+    assert_true(deploy_is_done(&server->keeper));
+}
+
+static void
+a_reload_after_a_failed_check_is_an_operators(void **state)
+{
+    struct server *server = *state;
+
+    begin_check(server);
+    give_verdict(server, "-AH00526: Syntax error on line 3\n");
+    run_at(server, 5);
+    assert_true(deploy_reloaded(&server->keeper));
+    assert_true(deploy_is_done(&server->keeper));
+    /* and the next one that is asked for in vain is told */
+    server->settings.check_first = false;
+    deploy_landed(&server->keeper, true, 0);
+    run_at(server, 20);
+    assert_int_equal(reloads, 1);
+    run_at(server, 50);
+    assert_int_equal(reloads, 2);
+    assert_int_equal(server->keeper.deploy.unanswered, 1);
+}
+
 static void
 nothing_is_asked_with_acme_reload_off(void **state)
 {
@@ -613,6 +648,8 @@ main(void)
         TEST(a_check_that_cannot_be_made_is_no_permission),
         TEST(a_check_that_never_ends_is_given_up),
         TEST(an_operators_reload_is_told_apart),
+        TEST(a_reload_after_one_in_vain_is_an_operators),
+        TEST(a_reload_after_a_failed_check_is_an_operators),
         TEST(nothing_is_asked_with_acme_reload_off),
         TEST(a_child_of_the_master_is_not_the_master),
         TEST(without_a_master_nobody_is_signalled),
