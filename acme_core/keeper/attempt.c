@@ -830,12 +830,13 @@ void
 attempt_failed(struct job *job, struct keeper *keeper,
     const struct acme_error *err, const char *step)
 {
+    bool over = is_over(job, err) || choice_leaves_order(job);
+
     /* the pause first: a crash may cost the order, never the pause */
-    quota_ended(job, keeper, err, is_over(job, err)
-        || choice_is_elsewhere(job));
+    quota_ended(job, keeper, err, over);
     plan_next(job, keeper, err);
     pending_withdraw(job, keeper);
-    if (is_over(job, err) || choice_is_elsewhere(job)) {
+    if (over) {
         pending_remove(job, keeper);
     } else if (job->key != NULL) {
         struct acme_error ignored;

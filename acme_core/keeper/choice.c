@@ -181,9 +181,10 @@ choice_ca(const struct job *job, const struct keeper *keeper)
 }
 
 bool
-choice_is_elsewhere(const struct job *job)
+choice_leaves_order(const struct job *job)
 {
-    return job->choice != 0 || job->staging || job->plan.staging[0] != '\0';
+    return job->choice != 0 || job->failed_choices != 0 || job->staging
+        || job->plan.staging[0] != '\0';
 }
 
 /* ---- from one to the next */

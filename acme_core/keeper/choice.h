@@ -34,8 +34,11 @@ struct acme_settings_choice choice_settings(const struct job *job);
 /* The index of the CA where the attempt is, into settings->cas. */
 size_t choice_ca(const struct job *job, const struct keeper *keeper);
 
-/* Of another CA, or that has another one's staging directory? */
-bool choice_is_elsewhere(const struct job *job);
+/*
+ * Is the order not one to go back to: of another CA than the first, of one
+ * that has failed and is not alone in the list, or for practice, now or next?
+ */
+bool choice_leaves_order(const struct job *job);
 
 /*
  * The order, or what was to be its beginning, has failed. The attempt goes on

@@ -219,20 +219,37 @@ a_key_alone_does_not_wait_for_one_ca(void **state)
 
     attempt_init(&scene->job, &scene->keeper, &scene->cert);
     begin(scene);
-    fail_with(scene, "serverInternal", 0, ACME_CHALLENGE_NONE);
-    fail_with(scene, "rateLimited", NOW + 600, ACME_CHALLENGE_NONE);
-    begin(scene);
-    assert_ptr_equal(scene->job.account, &accounts[FIRST_CA]);
-    fail_with(scene, "rateLimited", NOW + 7 * DAY, ACME_CHALLENGE_NONE);
+    fail_with(scene, "malformed", NOW + 7 * DAY, ACME_CHALLENGE_NONE);
     assert_int_equal(scene->job.state, JOB_IDLE);
     assert_non_null(scene->job.key);
-    assert_true(scene->job.next_at <= NOW + 700);
-    scene->keeper.now = NOW + 700;
+    assert_true(scene->job.next_at < NOW + 100);
+    scene->keeper.now = NOW + 100;
     begin(scene);
     assert_ptr_equal(scene->job.account, &accounts[SECOND_CA]);
     assert_int_equal(scene->job.state, JOB_READY);
     assert_non_null(strstr(content_of(scene, ORDER_FILE), SECOND));
     order(scene, "https://second.test/order/1");
+}
+
+/* Both want to be left alone; the first one's order is not gone back to. */
+static void
+an_order_is_left_with_its_ca_though_no_other_is_free(void **state)
+{
+    struct scene *scene = *state;
+
+    attempt_init(&scene->job, &scene->keeper, &scene->cert);
+    begin(scene);
+    fail_with(scene, "serverInternal", 0, ACME_CHALLENGE_NONE);
+    fail_with(scene, "rateLimited", NOW + 600, ACME_CHALLENGE_NONE);
+    begin(scene);
+    order(scene, BASE "/order/1");
+    fail_with(scene, "serverInternal", NOW + 7200, ACME_CHALLENGE_NONE);
+    assert_int_equal(scene->job.state, JOB_IDLE);
+    assert_true(scene->job.next_at < NOW + 700);
+    scene->keeper.now = NOW + 700;
+    begin(scene);
+    assert_ptr_equal(scene->job.account, &accounts[SECOND_CA]);
+    assert_null(scene->job.order_url);
 }
 
 static void
@@ -552,6 +569,7 @@ main(void)
         TEST(when_all_have_failed_the_attempt_has),
         TEST(nobody_is_asked_before_one_is_free),
         TEST(a_key_alone_does_not_wait_for_one_ca),
+        TEST(an_order_is_left_with_its_ca_though_no_other_is_free),
         TEST(
             what_only_the_operator_can_mend_here_does_not_slow_the_other_down),
         TEST(what_another_ca_would_say_too_is_the_end),
