@@ -19,7 +19,7 @@ my $first = $server->issued('one.test');
 is($first->{names}, 'one.test two.test', 'a certificate for two names');
 
 # A name more, and the CA is slow.
-$t->dns_address('three.test', '127.0.0.9');
+$t->dns_slow('three.test');
 $server->reload(sites => [ { names => 'one.test two.test three.test' } ]);
 ok($server->says(qr/ one\.test: .*validation of three\.test failed/),
     'a name that cannot be validated is added');

@@ -28,7 +28,7 @@ serves($first, qw(one.test two.test));
 serves($other, 'other.test');
 
 # A name in front that cannot be validated.
-$t->dns_address('new.test', '127.0.0.9');
+$t->dns_slow('new.test');
 $server->reload(sites => sites('new.test two.test one.test',
     'other.test'));
 my $line = $server->says(qr/validation of new\.test failed/);

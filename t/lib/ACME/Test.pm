@@ -21,6 +21,7 @@ use Fcntl qw(:flock);
 use File::Basename qw(dirname);
 use File::Path qw(remove_tree);
 use File::Temp qw(tempdir);
+use IO::Select;
 use IO::Socket::INET;
 use POSIX qw(WNOHANG);
 use Socket ();
@@ -153,6 +154,28 @@ sub dns_address {
         qq({"host":"$name."}), "$server/clear-a");
     return curl('-d', qq({"host":"$name.","addresses":["$address"]}),
         "$server/add-a");
+}
+
+# Have the DNS server give a name an address where challenges fail, but not at
+# once: those of the other names in its order are over by then. Pebble locks up
+# over a challenge that fails when its authorization was deactivated, or shown
+# as no longer pending, before: newOrder has no answer any more.
+sub dns_slow {
+    my ($self, $name) = @_;
+    my $select = IO::Select->new(map {
+        IO::Socket::INET->new(Listen => 16, ReuseAddr => 1,
+            LocalAddr => '127.0.0.8', LocalPort => $self->port($_))
+            or die "port of $_: $!";
+    } qw(http https));
+
+    $self->spawn_code('slow', sub {
+        while ($select->can_read) {
+            sleep 2;
+            $_->accept for $select->can_read(0);    # and close it
+        }
+    });
+    close $_ for $select->handles;
+    return $self->dns_address($name, '127.0.0.8');
 }
 
 # ---- directory and ports
