@@ -153,6 +153,14 @@ acme_ca_staging(const char *url)
     return preset != NULL ? preset->staging : NULL;
 }
 
+bool
+acme_ca_is_staging(const char *url)
+{
+    const struct preset *preset = preset_of_url(url);
+
+    return preset != NULL && strstr(preset->name, "-staging") != NULL;
+}
+
 const struct acme_ca_rate *
 acme_ca_rates(const char *url)
 {

@@ -63,6 +63,9 @@ const char *acme_ca_eab_by_mail(const char *url);
  */
 const char *acme_ca_staging(const char *url);
 
+/* Is it a staging directory of a preset, whose certificates nobody trusts? */
+bool acme_ca_is_staging(const char *url);
+
 /* What people call it: the preset's name, or the URL's host and port. */
 bool acme_ca_name(const char *argument, char *name, size_t size);
 

@@ -84,6 +84,11 @@ check_ca(size_t argc, const char *const *argv, struct acme_error *err)
                 return refuse(err, argv[i], "each CA once");
             }
         }
+        if (acme_ca_is_staging(urls[i]) != acme_ca_is_staging(urls[0])) {
+            return refuse(err, argv[acme_ca_is_staging(urls[i]) ? i : 0],
+                "a staging directory among its own kind: nobody trusts what "
+                "it issues, and that would be served");
+        }
     }
     return true;
 }

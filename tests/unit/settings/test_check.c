@@ -181,6 +181,11 @@ static const struct {
     { "a CA twice, once as URL", D(CA), { "letsencrypt",
         "https://acme-v02.api.letsencrypt.org/directory" },
         "allowed is each CA once" },
+    { "practice as a fallback", D(CA), { "letsencrypt", "zerossl",
+        "letsencrypt-staging" }, "\"letsencrypt-staging\", allowed is a "
+        "staging directory among its own kind" },
+    { "a fallback of practice", D(CA), { "google-staging", "letsencrypt" },
+        "\"google-staging\", allowed is a staging directory among" },
     { "another word for auto", D(RENEW), { "autto" },
         "did you mean \"auto\"?" },
     { "more than half of the life", D(RENEW), { "51%" },
