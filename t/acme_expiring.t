@@ -48,7 +48,7 @@ unlike(slurp("$told/log"), qr/^expiring/m, 'but nothing that was told');
 
 age('old.test', 2);
 $server->start;
-ok($server->says(qr/\[error\] .* old\.test: .*expires at \S+, in 2 days; .* and .*validation of old\.test failed/),
+ok($server->says(qr/\[error\] .* old\.test: .*expires at \S+, in 2 days; its renewal was due at \S+: validation of old\.test failed/),
     '2 days are left: an error, with the reason');
 ok(wait_for(sub { slurp("$told/log") =~ /^expiring old\.test /m }),
     'and the program is told');

@@ -264,14 +264,20 @@ tell_end(struct job *job, struct keeper *keeper, unsigned days)
     struct acme_told *told = &job->plan.told;
     int64_t left = acme_event_days_left(job->not_after, keeper->now);
     char end[ACME_TIME_TEXT_SIZE], due[ACME_TIME_TEXT_SIZE];
+    char in[32] = "", why[sizeof(job->plan.text) + 2] = ", and is under way";
 
+    if (job->plan.text[0] != '\0') {
+        snprintf(why, sizeof(why), ": %s", job->plan.text);
+    }
+    if (left > 0) {
+        snprintf(in, sizeof(in), ", in %lld day%s", (long long) left,
+            left == 1 ? "" : "s");
+    }
     acme_log_always(&job->log, days <= LAST_DAYS ? ACME_LOG_ERROR
-        : ACME_LOG_WARN, "the certificate in service %s at %s, in %lld day%s; "
-        "its renewal was due at %s, and %s", left > 0 ? "expires" : "expired",
-        acme_time_write(end, job->not_after), (long long) left,
-        left == 1 ? "" : "s",
-        acme_time_write(due, service_due_at(job, keeper)),
-        job->plan.failures > 0 ? job->plan.text : "is under way");
+        : ACME_LOG_WARN, "the certificate in service %s at %s%s; its renewal "
+        "was due at %s%s", left > 0 ? "expires" : "expired",
+        acme_time_write(end, job->not_after), in,
+        acme_time_write(due, service_due_at(job, keeper)), why);
     if (is_wanted(keeper)) {
         cJSON *root = new_event(job, keeper, "expiring");
 

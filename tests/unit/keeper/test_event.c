@@ -405,9 +405,29 @@ an_end_that_comes_near_is_logged_and_told(void **state)
     scene->keeper.now = scene->job.not_after + 1;
     event_mind_ends(&scene->keeper);
     event_mind_ends(&scene->keeper);
-    assert_true(logged(scene, "expired at"));
+    assert_true(logged(scene, "Z; its renewal was due at "));
+    assert_false(logged(scene, "in 0 days"));
     assert_string_equal(run(scene, "+"), "");
     assert_int_equal(event_wake_at(&scene->keeper), INT64_MAX);
+}
+
+/* A limit that it waits for is no failure, and staging leaves no words. */
+static void
+an_end_is_told_with_what_stands_in_the_way(void **state)
+{
+    struct scene *scene = *state;
+
+    obtain(scene);
+    scene->keeper.now = scene->job.not_after - 14 * DAY;
+    strcpy(scene->job.plan.text, "too many certificates");
+    event_mind_ends(&scene->keeper);
+    assert_true(logged(scene, "Z: too many certificates"));
+
+    scene->job.plan.failures = 1;
+    acme_plan_staging_done(&scene->job.plan, true);
+    scene->keeper.now = scene->job.not_after - 3 * DAY;
+    event_mind_ends(&scene->keeper);
+    assert_true(logged(scene, "Z, and is under way"));
 }
 
 /* ---- without a program */
@@ -738,6 +758,7 @@ main(void)
         TEST(it_is_told_once_though_the_clock_is_set_back),
         TEST(a_window_that_has_moved_is_told),
         TEST(an_end_that_comes_near_is_logged_and_told),
+        TEST(an_end_is_told_with_what_stands_in_the_way),
         TEST(without_a_program_nothing_is_written),
         TEST(what_was_not_heard_is_told_again),
         TEST(a_week_is_long_enough),
