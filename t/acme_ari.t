@@ -10,8 +10,6 @@ use FindBin;
 use lib "$FindBin::Bin/lib";
 use ACME::Test;
 
-use POSIX qw(strftime);
-
 my $t = ACME::Test->new;
 my $ca = $t->pebble(strict => 1, reject => 50);
 if (!$ca->has_renewal_info) {
@@ -130,19 +128,12 @@ sub ari {
     return $server->plan($name || 'a.test')->{ari} || {};
 }
 
-sub seconds_from_now {
-    my ($time) = @_;
-    require Time::Local;
-    my @part = $time =~ /^(\d+)-(\d+)-(\d+)T(\d+):(\d+):(\d+)Z$/ or return -1;
-    return Time::Local::timegm($part[5], $part[4], $part[3], $part[2],
-        $part[1] - 1, $part[0]) - time;
-}
+sub seconds_from_now { return time_of($_[0]) - time }
 
 # What the CA says, in seconds from now.
 sub window {
     my ($start, $end, $explanation) = @_;
-    my ($from, $until) = map { strftime('%Y-%m-%dT%H:%M:%SZ', gmtime(time + $_)) }
-        $start, $end;
+    my ($from, $until) = map { time_text(time + $_) } $start, $end;
     return qq({"suggestedWindow":{"start":"$from","end":"$until"},)
         . qq("explanationURL":"$explanation"});
 }

@@ -12,7 +12,6 @@ use ACME::Test;
 
 use IO::Socket::SSL::Utils qw(CERT_create PEM_cert2string PEM_key2string);
 use JSON::PP ();
-use POSIX qw(strftime);
 
 my $t = ACME::Test->new(root => 1);
 my $ca = $t->pebble;
@@ -85,6 +84,6 @@ sub age {
     spew("$place/fullchain.pem", PEM_cert2string($certificate));
     spew("$place/privkey.pem", PEM_key2string($key));
     my $meta = JSON::PP::decode_json(slurp("$place/meta.json"));
-    $meta->{obtained} = strftime('%Y-%m-%dT%H:%M:%SZ', gmtime $begin);
+    $meta->{obtained} = time_text($begin);
     spew("$place/meta.json", JSON::PP::encode_json($meta));
 }

@@ -146,7 +146,7 @@ my $line = $server->says(qr/ quote\.test: .*attempt 1 failed/);
 like($line, qr/This site is deactivated.*hint: another server answered: check/,
     'a page that is quoted is no word of the CA about the account');
 cmp_ok($server->plan('quote.test')->{next_attempt}, 'lt',
-    strftime('%Y-%m-%dT%H:%M:%SZ', gmtime(time + 3600)),
+    time_text(time + 3600),
     'and no reason to wait for a day');
 $late->plan('late.test', fails => {});
 $ca->plan($_->{name}, chain => 'plain') for grep { $_->{chain} } @refusals;
@@ -163,7 +163,7 @@ for my $name (@names) {
     is($ca->requests('newOrder', $name) + $closed->requests('newOrder', $name),
         1, "$name: Retry-After is heeded");
     cmp_ok($server->plan($name)->{next_attempt}, 'ge',
-        strftime('%Y-%m-%dT%H:%M:%SZ', gmtime(time + 5400)),
+        time_text(time + 5400),
         "$name: the next attempt is when the CA says");
     like($server->shows($name)->{issuer}, qr/ACME placeholder/,
         "$name: until then a placeholder");

@@ -65,12 +65,3 @@ ok($server->issued('thrown.test'), 'and issued');
 
 $ca->judge(8);
 $t->done;
-
-# Seconds since 1970 of "2026-11-25T18:00:00Z".
-sub time_of {
-    my ($text) = @_;
-    require Time::Local;
-    my @part = ($text || '') =~ /^(\d+)-(\d+)-(\d+)T(\d+):(\d+):(\d+)Z$/
-        or return 0;
-    return Time::Local::timegm(@part[5, 4, 3, 2], $part[1] - 1, $part[0]);
-}

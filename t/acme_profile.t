@@ -13,7 +13,6 @@ use warnings;
 use FindBin;
 use lib "$FindBin::Bin/lib";
 use ACME::Test;
-use POSIX qw(strftime);
 
 my $day = 24 * 3600;
 my $t = ACME::Test->new;
@@ -122,8 +121,7 @@ sub another {
 # How many days a certificate is valid from now on.
 sub about_days {
     my ($shown) = @_;
-    my ($days) = grep { ($shown->{end} || '') le
-        strftime('%Y-%m-%dT%H:%M:%SZ', gmtime(time + $_ * $day + 60)) }
-        6, 40, 90;
+    my ($days) = grep { ($shown->{end} || '')
+        le time_text(time + $_ * $day + 60) } 6, 40, 90;
     return $days;
 }

@@ -11,8 +11,6 @@ use FindBin;
 use lib "$FindBin::Bin/lib";
 use ACME::Test;
 
-use POSIX qw(strftime);
-
 my $t = ACME::Test->new;
 my $short = $t->pebble(validity => 60, reject => 0);
 my $long = $t->pebble(reject => 0);
@@ -68,7 +66,7 @@ sub generation {
 
 sub ari { return $server->plan('long.test')->{ari} || {} }
 
-sub at { return strftime('%Y-%m-%dT%H:%M:%SZ', gmtime(time + $_[0])) }
+sub at { return time_text(time + $_[0]) }
 
 # The CA has another window, in seconds from now, and is asked.
 sub ask_again {

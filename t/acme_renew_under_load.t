@@ -12,8 +12,6 @@ use FindBin;
 use lib "$FindBin::Bin/lib";
 use ACME::Test;
 
-use POSIX qw(strftime);
-
 my $renewals = 6;
 my %connections = (new => 4, kept => 32);
 my $t = ACME::Test->new;
@@ -76,7 +74,7 @@ $t->done;
 
 sub look {
     my ($server) = @_;
-    my $now = strftime('%Y-%m-%dT%H:%M:%SZ', gmtime);
+    my $now = time_text(time);
     my $shown = $server->shows('example.test');
 
     push @wrong, "$now: nothing is served" if !$shown->{issuer};

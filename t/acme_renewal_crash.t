@@ -18,7 +18,6 @@ use lib "$FindBin::Bin/lib";
 use ACME::Test;
 use ACME::Test::Crash;
 
-use POSIX qw(strftime);
 use Time::HiRes qw(sleep);
 
 my %steps = (supervisor => 3, keeper => 12, agent => 4);
@@ -114,8 +113,7 @@ sub renew {
 
 # As if the CA had asked for this renewal a while ago, but after the last one.
 sub make_due {
-    my ($start, $chosen, $end) = map { strftime('%Y-%m-%dT%H:%M:%SZ',
-        gmtime(time + $_)) } -3600, 0, 3600;
+    my ($start, $chosen, $end) = map { time_text(time + $_) } -3600, 0, 3600;
 
     for my $plan (plans()) {
         my $ari = $server->plan($plan)->{ari};
@@ -168,7 +166,7 @@ sub read_on {
         my $pair = $server->live_pair($name);
         my $shown = $server->shows($name);
         my $issuer = $shown->{issuer} || 'no certificate';
-        my $now = strftime('%Y-%m-%dT%H:%M:%SZ', gmtime);
+        my $now = time_text(time);
 
         print "$now: live/ is $pair\n" if $pair ne 'whole';
         print "$now: $issuer is served\n" if $issuer !~ /Pebble/;

@@ -77,11 +77,5 @@ $t->done;
 # Seconds from one time of a plan to another.
 sub age {
     my ($from, $to) = @_;
-    require Time::Local;
-    my ($a, $b) = map {
-        my @part = /^(\d+)-(\d+)-(\d+)T(\d+):(\d+):(\d+)Z$/ or return -1;
-        Time::Local::timegm($part[5], $part[4], $part[3], $part[2],
-            $part[1] - 1, $part[0]);
-    } $from, $to;
-    return $b - $a;
+    return time_of($to) - time_of($from);
 }

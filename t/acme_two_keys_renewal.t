@@ -10,7 +10,6 @@ use warnings;
 use FindBin;
 use lib "$FindBin::Bin/lib";
 use ACME::Test;
-use POSIX qw(strftime);
 
 # The object identifier of an RSA key.
 my $rsa_key = "\x2a\x86\x48\x86\xf7\x0d\x01\x01\x01";
@@ -110,8 +109,7 @@ sub refusals {
 sub make_due {
     my ($folder) = @_;
     my $ari = $server->plan($folder)->{ari};
-    my ($start, $chosen, $end) = map { strftime('%Y-%m-%dT%H:%M:%SZ',
-        gmtime(time + $_)) } -3600, 0, 3600;
+    my ($start, $chosen, $end) = map { time_text(time + $_) } -3600, 0, 3600;
 
     $server->plan($folder, ari => { %$ari, start => $start, end => $end,
         chosen => $chosen });

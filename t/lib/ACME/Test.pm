@@ -37,7 +37,8 @@ use ACME::Test::Proxy;
 use ACME::Test::Preset;
 
 our @EXPORT = (@Test::More::EXPORT,
-    qw(wait_for slurp spew curl handshake seconds alive parent));
+    qw(wait_for slurp spew curl handshake seconds alive parent time_of
+    time_text));
 
 our $root = abs_path(dirname(__FILE__) . '/../../..');
 
@@ -392,6 +393,20 @@ sub wait_for {
 }
 
 sub seconds { return time }
+
+# Times of files and logs, "2026-11-25T18:00:00Z", and seconds since 1970.
+sub time_of {
+    my ($text) = @_;
+    require Time::Local;
+    my @part = ($text || '') =~ /^(\d+)-(\d+)-(\d+)T(\d+):(\d+):(\d+)Z$/
+        or return 0;
+    return Time::Local::timegm(@part[5, 4, 3, 2], $part[1] - 1, $part[0]);
+}
+
+sub time_text {
+    my ($time) = @_;
+    return POSIX::strftime('%Y-%m-%dT%H:%M:%SZ', gmtime $time);
+}
 
 # Is there still a process of this number (a zombie is none)?
 sub alive {
