@@ -93,14 +93,11 @@ $(BUILD)/fuzz/%: tests/fuzz/%.c $(call objects,clang,$(FUZZ_FOLDERS))
 
 fuzz: $(FUZZERS)
 
-# ---- preloaded into the helper: t/acme_*crash.t, ACME::Test::Shim
+# ---- preloaded into the helper by ACME::Test::Shim
 
 crash-shim: $(BUILD)/crash-shim.so $(BUILD)/fault-shim.so \
 	$(BUILD)/clock-shim.so
-$(BUILD)/crash-shim.so: tests/crash/shim.c
-	@mkdir -p $(@D)
-	$(CC) $(BASE_CFLAGS) -O2 -g -fPIC -shared $< -ldl -o $@
-$(BUILD)/%-shim.so: tests/crash/%.c
+$(BUILD)/%-shim.so: tests/crash/%.c tests/crash/preload.h
 	@mkdir -p $(@D)
 	$(CC) $(BASE_CFLAGS) -O2 -g -fPIC -shared $< -ldl -o $@
 

@@ -72,7 +72,7 @@ sub issue {
         note(sprintf '%s: %s, %.1f s', $name, $call, seconds() - $begin);
     }
     my $orders = $ca->orders - $before{orders};
-    my $unknown = $step && $state->{orders_at_death} == 1;
+    my $unknown = $step && $crash->orders_at_death == 1;
     ok($orders == $wanted || $unknown && $orders == $wanted + 1,
         $unknown ? 'at most one order too many' : 'one order for each')
         or diag("$orders orders");

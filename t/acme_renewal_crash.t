@@ -96,7 +96,7 @@ sub renew {
     sleep 1 if !$step;
 
     my $state = $crash->state;
-    my $unknown = $step && $state->{orders_at_death} == 1;
+    my $unknown = $step && $crash->orders_at_death == 1;
     my $more = $ca->orders - $orders;
     ok($more == $wanted || $unknown && $more == $wanted + 1, "$what: "
         . ($unknown ? 'at most one order too many' : 'one order for each'))

@@ -1,38 +1,21 @@
 /*
  * Makes a disk full, or read-only: from the Nth call on that needs room, or
- * that writes at all, each one fails. Preloaded into the helper by a script
- * given as acme_helper, so that the helper itself knows nothing of it.
- *
- * ACME_FAULT names a file of struct plan, shared by all processes of a run;
- * only those of one role are meant. The file is mapped before main, since
- * sandboxes come later, and may be changed at any time.
+ * that writes at all, each one fails. ACME_FAULT names a file of struct plan.
  */
 
-#include <dlfcn.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <stdarg.h>
-#include <stdatomic.h>
-#include <stdbool.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
-enum { CALL_TEXT = 64, CALLS_MAX = 1000, FDS_MAX = 1024 };
+#include "preload.h"
 
-/* For ACME::Test::Shim this is "L L L L a64" and as many a64 as there are. */
-struct plan {
-    _Atomic uint32_t fail_from; /* 0: only count */
-    _Atomic uint32_t error;     /* ENOSPC: what needs room fails; EROFS: what
+enum { FDS_MAX = 1024 };
+
+/* Of plan->own. */
+enum {
+    ERROR,                      /* ENOSPC: what needs room fails; EROFS: what
                                    changes anything */
-    _Atomic uint32_t count;
-    _Atomic uint32_t failed;
-    char role[CALL_TEXT];       /* argv[0] ends with it */
-    char calls[CALLS_MAX][CALL_TEXT];
+    FAILED                      /* how many have */
 };
 
 static struct plan *plan;
@@ -42,28 +25,8 @@ static bool is_written[FDS_MAX];    /* files that we have seen made */
 static void __attribute__((constructor))
 begin(int argc, char **argv)
 {
-    const char *file = getenv("ACME_FAULT");
-    const char *title = argc > 0 ? argv[0] : "";
-    struct plan *map;
-    size_t role;
-    int fd;
-
-    if (file == NULL) {
-        return;
-    }
-    fd = open(file, O_RDWR | O_CLOEXEC);
-    if (fd < 0) {
-        return;
-    }
-    map = mmap(NULL, sizeof(*map), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-    close(fd);
-    if (map == MAP_FAILED) {
-        return;
-    }
-    role = strnlen(map->role, CALL_TEXT);
-    is_meant = strlen(title) >= role
-        && strncmp(title + strlen(title) - role, map->role, role) == 0;
-    plan = map;
+    plan = map_file("ACME_FAULT", sizeof(*plan));
+    is_meant = plan != NULL && is_of_role(plan, argc, argv);
 }
 
 /* True, with errno: this call is to fail. */
@@ -72,29 +35,18 @@ fails(const char *call, const char *name, bool needs_room)
 {
     uint32_t number, from;
 
-    if (plan == NULL || !is_meant
-        || (!needs_room && atomic_load(&plan->error) == ENOSPC)) {
+    if (!is_meant || (!needs_room && plan->own[ERROR] == ENOSPC)) {
         return false;
     }
-    number = atomic_fetch_add(&plan->count, 1) + 1;
-    if (number <= CALLS_MAX) {
-        snprintf(plan->calls[number - 1], CALL_TEXT, "%s %s", call, name);
-    }
-    from = atomic_load(&plan->fail_from);
+    number = count_call(plan, call, name);
+    from = plan->at;
     if (from == 0 || number < from) {
         return false;
     }
-    atomic_fetch_add(&plan->failed, 1);
-    errno = (int) atomic_load(&plan->error);
+    plan->own[FAILED]++;
+    errno = (int) plan->own[ERROR];
     return true;
 }
-
-/* The next definition of this function: libc's, or a sanitizer's. */
-#define REAL(function) \
-    static __typeof__(function) *real; \
-    if (real == NULL) { \
-        *(void **) &real = dlsym(RTLD_NEXT, #function); \
-    }
 
 static bool
 is_there(int fd, const char *name)
@@ -148,7 +100,7 @@ write(int fd, const void *data, size_t len)
     if (fd >= 0 && fd < FDS_MAX && is_written[fd]
         && fails("write", "", true)) {
         return real(fd, data, len / 2) < 0 ? -1
-            : (errno = (int) atomic_load(&plan->error), -1);
+            : (errno = (int) plan->own[ERROR], -1);
     }
     return real(fd, data, len);
 }

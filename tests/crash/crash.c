@@ -1,41 +1,22 @@
 /*
  * Kills its process by SIGKILL just before the Nth of the calls that matter
  * when a process dies: those that make files durable, and those that tell
- * others. Preloaded into the helper by a script given as acme_helper, so that
- * the helper itself knows nothing of it.
- *
- * ACME_CRASH names a file of struct plan, shared by all processes of a run:
- * the calls of one role are counted over its restarts, and it dies once. The
- * file is mapped before main, since sandboxes come later.
+ * others. ACME_CRASH names a file of struct plan; a process dies once.
  */
 
-#include <dlfcn.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
 #include <stdarg.h>
-#include <stdatomic.h>
-#include <stdbool.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-#include <unistd.h>
 
-enum { CALL_TEXT = 64, CALLS_MAX = 1000 };
+#include "preload.h"
 
-/* For ACME::Test::Crash this is "L L L L a64" and as many a64 as there are. */
-struct plan {
-    uint32_t kill_at;           /* 0: only count */
-    _Atomic uint32_t count;
-    _Atomic uint32_t orders;    /* how often the order was written */
-    uint32_t orders_at_death;
-    char role[CALL_TEXT];       /* argv[0] ends with it */
-    char calls[CALLS_MAX][CALL_TEXT];
+/* Of plan->own. */
+enum {
+    ORDERS,                     /* how often the order was written */
+    ORDERS_AT_DEATH
 };
 
 static struct plan *plan;
@@ -44,48 +25,20 @@ static bool is_counted;
 static void __attribute__((constructor))
 begin(int argc, char **argv)
 {
-    const char *file = getenv("ACME_CRASH");
-    const char *title = argc > 0 ? argv[0] : "";
-    struct plan *map;
-    size_t role;
-    int fd;
-
-    if (file == NULL) {
-        return;
-    }
-    fd = open(file, O_RDWR | O_CLOEXEC);
-    if (fd < 0) {
-        return;
-    }
-    map = mmap(NULL, sizeof(*map), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-    close(fd);
-    if (map == MAP_FAILED) {
-        return;
-    }
-    role = strnlen(map->role, CALL_TEXT);
-    is_counted = strlen(title) >= role
-        && strncmp(title + strlen(title) - role, map->role, role) == 0;
-    plan = map;
+    plan = map_file("ACME_CRASH", sizeof(*plan));
+    is_counted = plan != NULL && is_of_role(plan, argc, argv);
 }
 
 static void
 pass(const char *call, const char *name)
 {
-    uint32_t number;
-
-    if (plan == NULL || !is_counted) {
+    if (!is_counted || count_call(plan, call, name) != plan->at) {
         return;
     }
-    number = atomic_fetch_add(&plan->count, 1) + 1;
-    if (number <= CALLS_MAX) {
-        snprintf(plan->calls[number - 1], CALL_TEXT, "%s %s", call, name);
-    }
-    if (number == plan->kill_at) {
-        plan->orders_at_death = atomic_load(&plan->orders);
-        kill(getpid(), SIGKILL);
-        for (;;) {
-            pause();
-        }
+    plan->own[ORDERS_AT_DEATH] = plan->own[ORDERS];
+    kill(getpid(), SIGKILL);
+    for (;;) {
+        pause();
     }
 }
 
@@ -100,17 +53,10 @@ note_rename(int rc, const char *to)
     }
     if (rsa && !second) {
         second = true;
-        atomic_store(&plan->orders, 0);
+        plan->own[ORDERS] = 0;
     }
-    atomic_fetch_add(&plan->orders, 1);
+    plan->own[ORDERS]++;
 }
-
-/* The next definition of this function: libc's, or a sanitizer's. */
-#define REAL(function) \
-    static __typeof__(function) *real; \
-    if (real == NULL) { \
-        *(void **) &real = dlsym(RTLD_NEXT, #function); \
-    }
 
 int
 fsync(int fd)
