@@ -16,6 +16,7 @@
 
 #include "plan/limits.h"
 #include "plan/plan.h"
+#include "plan/renew.h"
 
 #define START INT64_C(1700000000)
 
@@ -202,16 +203,11 @@ pop(struct world *world)
 static int64_t
 due_at(const struct name *name, int64_t now)
 {
-    int64_t at;
+    static const struct acme_renew by_itself = { 0 };
 
-    if (name->not_after == 0) {
-        return now;
-    }
-    at = acme_plan_spread(acme_plan_renew_again_at(name->not_before,
-        name->not_after, name->obtained_at), name->not_before,
-        name->not_after, name->obtained_at, name->set_of);
-    return acme_ari_renew_at(&name->plan.ari, name->not_before,
-        name->not_after, at);
+    return name->not_after == 0 ? now
+        : acme_renew_at(&by_itself, &name->plan.ari, name->not_before,
+            name->not_after, name->obtained_at, name->set_of);
 }
 
 /* Nothing but the file survives. */
