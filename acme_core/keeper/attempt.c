@@ -88,8 +88,8 @@ attempt_save_plan(struct job *job, struct keeper *keeper)
 {
     struct acme_buffer json = ACME_BUFFER(ACME_STORE_FILE_MAX);
     char name[NAME_MAX + 1];
+    char words[ACME_PROBLEM_WORDS_SIZE];
     struct acme_error err;
-    const char *hint;
 
     if (!acme_plan_write(&job->plan, &json)) {
         acme_fail_memory(&err);
@@ -99,9 +99,8 @@ attempt_save_plan(struct job *job, struct keeper *keeper)
         return;
     }
     acme_buffer_free(&json);
-    hint = acme_problem_hint(&err);
-    acme_log(&job->log, ACME_LOG_ERROR, "the plan could not be saved: %s%s%s",
-        err.text, hint != NULL ? "; hint: " : "", hint != NULL ? hint : "");
+    acme_log(&job->log, ACME_LOG_ERROR, "the plan could not be saved: %s",
+        acme_problem_words(&err, words));
 }
 
 /*
@@ -379,9 +378,8 @@ tell_wait(struct job *job, struct keeper *keeper,
     const struct acme_error *err)
 {
     struct account *account = job->account;
-    const char *hint = acme_problem_hint(err);
     bool all = err->name[0] == '\0';
-    char at[ACME_TIME_TEXT_SIZE];
+    char words[ACME_PROBLEM_WORDS_SIZE], at[ACME_TIME_TEXT_SIZE];
 
     if (all ? account->wait_told_at != 0 && keeper->now
             < account->wait_told_at + WAIT_TOLD_S : job->wait_told) {
@@ -394,7 +392,7 @@ tell_wait(struct job *job, struct keeper *keeper,
         note_wait(job, keeper, err);
     }
     acme_log_always(all ? &account->log : &job->log, ACME_LOG_WARN,
-        "%s; hint: %s; %s until %s", err->text, hint != NULL ? hint : "wait",
+        "%s; %s until %s", acme_problem_words(err, words),
         all ? "new orders wait" : "the order waits",
         acme_time_write(at, job->next_at));
 }
@@ -761,12 +759,11 @@ static void
 log_failed(const struct job *job, const struct acme_error *err,
     const char *step)
 {
-    const char *hint = acme_problem_hint(err);
-    char next[ACME_TIME_TEXT_SIZE];
+    char words[ACME_PROBLEM_WORDS_SIZE], next[ACME_TIME_TEXT_SIZE];
 
     acme_log_always(&job->log, ACME_LOG_ERROR,
-        "%s: %s%s%s; %s; attempt %u failed%s, the next is at %s", step,
-        err->text, hint != NULL ? "; hint: " : "", hint != NULL ? hint : "",
+        "%s: %s; %s; attempt %u failed%s, the next is at %s", step,
+        acme_problem_words(err, words),
         job->served ? "the present certificate stays in service"
                     : "a placeholder certificate is served",
         job->plan.failures,

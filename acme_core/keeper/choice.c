@@ -240,11 +240,11 @@ static void
 log_move(const struct job *job, const struct account *next,
     const struct acme_error *err, const char *step)
 {
-    const char *hint = acme_problem_hint(err);
+    char words[ACME_PROBLEM_WORDS_SIZE];
 
-    acme_log_always(&job->log, ACME_LOG_WARN, "%s: %s%s%s; trying %s, the "
-        "next one of acme_ca", step, err->text, hint != NULL ? "; hint: " : "",
-        hint != NULL ? hint : "", next->ca->name);
+    acme_log_always(&job->log, ACME_LOG_WARN, "%s: %s; trying %s, the next "
+        "one of acme_ca", step, acme_problem_words(err, words),
+        next->ca->name);
 }
 
 static bool

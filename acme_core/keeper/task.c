@@ -375,8 +375,7 @@ task_failed(struct keeper *keeper, const struct acme_error *err,
     const char *step)
 {
     struct task *task = &keeper->task;
-    const char *hint = acme_problem_hint(err);
-    char text[1500];
+    char words[ACME_PROBLEM_WORDS_SIZE], text[ACME_PROBLEM_WORDS_SIZE + 64];
 
     if (task->kind == 0) {
         return;
@@ -390,8 +389,8 @@ task_failed(struct keeper *keeper, const struct acme_error *err,
     if (task->made_key) {
         account_doubt(task->account);
     }
-    snprintf(text, sizeof(text), "%s: %s%s%s", step, err->text,
-        hint != NULL ? "; hint: " : "", hint != NULL ? hint : "");
+    snprintf(text, sizeof(text), "%s: %s", step,
+        acme_problem_words(err, words));
     acme_log_always(&task->account->log, ACME_LOG_ERROR, "%s", text);
     finish(keeper, "error: ", text);
 }

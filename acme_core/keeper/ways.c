@@ -179,7 +179,7 @@ static bool
 try_next_challenge(struct job *job, struct keeper *keeper,
     const struct acme_error *err, enum acme_challenge_type type)
 {
-    const char *hint = acme_problem_hint(err);
+    char words[ACME_PROBLEM_WORDS_SIZE];
     struct acme_challenge_wish left = { .count = 0 };
 
     if (!ways_has(job, type)) {
@@ -193,8 +193,8 @@ try_next_challenge(struct job *job, struct keeper *keeper,
     if (left.count == 0) {
         return false;
     }
-    acme_log(&job->log, ACME_LOG_WARN, "%s%s%s; trying %s in place of %s",
-        err->text, hint != NULL ? "; hint: " : "", hint != NULL ? hint : "",
+    acme_log(&job->log, ACME_LOG_WARN, "%s; trying %s in place of %s",
+        acme_problem_words(err, words),
         acme_challenge_type_name(left.types[0]),
         acme_challenge_type_name(type));
     job->wish = left;

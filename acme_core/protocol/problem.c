@@ -427,6 +427,17 @@ acme_problem_hint(const struct acme_error *err)
     return row < ROWS ? rows[row].hint : NULL;
 }
 
+const char *
+acme_problem_words(const struct acme_error *err,
+    char out[ACME_PROBLEM_WORDS_SIZE])
+{
+    const char *hint = acme_problem_hint(err);
+
+    snprintf(out, ACME_PROBLEM_WORDS_SIZE, "%s%s%s", err->text,
+        hint != NULL ? "; hint: " : "", hint != NULL ? hint : "");
+    return out;
+}
+
 enum acme_class
 acme_problem_class(const struct acme_error *err)
 {

@@ -35,6 +35,12 @@ bool acme_problem_of_object(const cJSON *problem, struct acme_error *err);
  */
 const char *acme_problem_hint(const struct acme_error *err);
 
+/* Its words, with the hint behind them; returns out. */
+enum { ACME_PROBLEM_WORDS_SIZE = 1500 };
+
+const char *acme_problem_words(const struct acme_error *err,
+    char out[ACME_PROBLEM_WORDS_SIZE]);
+
 /*
  * When it is worth another attempt: by type and detail as the hint, otherwise
  * by the verdict. Never ACME_AT without a time.
