@@ -57,7 +57,7 @@ my %generation = ('example.test' => 2, 'new.test' => 1);
 ok(wait_for(sub { !grep { ($server->plan($_)->{installed} || 0)
     != $generation{$_} } @names }), 'and both are seen in service');
 my %words = (nginx => qr/the server did not reload when asked: new certificates are not served yet; hint: the configuration on disk may not pass -t/,
-    httpd => qr/does not pass -t \(.*no_such_directive.*\): new certificates are not served yet/);
+    httpd => qr/does not pass -t \(.*no_such_directive.*\): new certificates are not served yet; it is checked again at 20\S+Z$/m);
 like($server->acme_log, qr/\[error\] .*$words{$kind}/,
     'the log said what to look for');
 is_deeply([ map { $server->helper($_) } qw(supervisor keeper) ], \@helpers,

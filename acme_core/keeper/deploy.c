@@ -10,6 +10,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "format/time_text.h"
 #include "keeper/check.h"
 #include "keeper/master.h"
 #include "keeper/supervised.h"
@@ -234,13 +235,15 @@ static void
 check_failed(struct keeper *keeper, const char *why)
 {
     struct deploy *deploy = &keeper->deploy;
+    char next[ACME_TIME_TEXT_SIZE];
 
     end_check(deploy);
-    acme_log_always(&keeper->log, ACME_LOG_ERROR, "the server is not "
-        "reloaded, because its configuration on disk does not pass -t (%s): "
-        "new certificates are not served yet", why);
     deploy->state = DEPLOY_ASKED;
     ask_again_later(keeper);
+    acme_log_always(&keeper->log, ACME_LOG_ERROR, "the server is not "
+        "reloaded, because its configuration on disk does not pass -t (%s): "
+        "new certificates are not served yet; it is checked again at %s", why,
+        acme_time_write(next, deploy->due_at));
     deploy->unanswered++;
     deploy->checked_in_vain = true;
 }
