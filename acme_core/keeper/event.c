@@ -95,6 +95,9 @@ new_event(const struct job *job, const struct keeper *keeper,
     const char *what)
 {
     const struct acme_settings_cert *cert = job->cert;
+    /* an attempt is at a CA; what is in service may be from another one */
+    const struct account *account = strcmp(what, "failed") == 0 ? job->account
+        : service_issuer(job);
     cJSON *root = cJSON_CreateObject();
     char live[PATH_MAX];
     unsigned generation;
@@ -107,7 +110,7 @@ new_event(const struct job *job, const struct keeper *keeper,
         && acme_json_add_time(root, "time", keeper->now)
         && add_text(root, "name", cert->names[0])
         && add_text(root, "certificate", cert->folder)
-        && add_names(root, cert) && add_ca(root, job->account->ca)
+        && add_names(root, cert) && add_ca(root, account->ca)
         && add_text(root, "live", live)
         && (generation == 0 || add_number(root, "generation", generation))
         && add_pair(root, job, live, has_second);
@@ -273,7 +276,7 @@ tell_end(struct job *job, struct keeper *keeper, unsigned days)
         snprintf(in, sizeof(in), ", in %lld day%s", (long long) left,
             left == 1 ? "" : "s");
     }
-    acme_log_always(&job->log, days <= LAST_DAYS ? ACME_LOG_ERROR
+    acme_log_always(&job->key_log, days <= LAST_DAYS ? ACME_LOG_ERROR
         : ACME_LOG_WARN, "the certificate in service %s at %s%s; its renewal "
         "was due at %s%s", left > 0 ? "expires" : "expired",
         acme_time_write(end, job->not_after), in,

@@ -374,6 +374,29 @@ a_window_that_has_moved_is_told(void **state)
     cJSON_Delete(root);
 }
 
+/* The next attempt is at the first of acme_ca, whoever issued this one. */
+static void
+what_is_in_service_is_told_with_its_own_ca(void **state)
+{
+    struct scene *scene = *state;
+    struct acme_settings_ca ca = { .name = "another",
+        .url = "https://another.test/directory" };
+    struct account another = { .ca = &ca };
+    cJSON *root;
+
+    obtain(scene);
+    cJSON_Delete(told(scene, "obtained"));
+    scene->job.issuer = &another;
+    event_installed(&scene->job, &scene->keeper);
+    root = told(scene, "installed");
+    has_text(acme_json_object(root, "ca"), "name", "another");
+    cJSON_Delete(root);
+    fail_attempt(scene);
+    root = told(scene, "failed");
+    has_text(acme_json_object(root, "ca"), "url", scene->ca.url);
+    cJSON_Delete(root);
+}
+
 static void
 an_end_that_comes_near_is_logged_and_told(void **state)
 {
@@ -757,6 +780,7 @@ main(void)
         TEST(a_failure_that_was_not_yet_told_is_told_after_a_restart),
         TEST(it_is_told_once_though_the_clock_is_set_back),
         TEST(a_window_that_has_moved_is_told),
+        TEST(what_is_in_service_is_told_with_its_own_ca),
         TEST(an_end_that_comes_near_is_logged_and_told),
         TEST(an_end_is_told_with_what_stands_in_the_way),
         TEST(without_a_program_nothing_is_written),
