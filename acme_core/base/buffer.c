@@ -25,6 +25,12 @@ acme_bytes_equal(struct acme_bytes a, struct acme_bytes b)
     return a.len == b.len && (a.len == 0 || memcmp(a.at, b.at, a.len) == 0);
 }
 
+bool
+acme_same_text(const char *a, const char *b)
+{
+    return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
+}
+
 static bool
 reserve(struct acme_buffer *buffer, size_t more)
 {

@@ -20,6 +20,9 @@ struct acme_bytes acme_bytes_of(const char *text);
 
 bool acme_bytes_equal(struct acme_bytes a, struct acme_bytes b);
 
+/* Are both the same text, or both NULL? */
+bool acme_same_text(const char *a, const char *b);
+
 /*
  * A growing buffer. There is always a NUL behind the last byte once anything
  * was added, so .at may be read as text. Zero-initialised with

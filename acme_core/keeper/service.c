@@ -121,12 +121,6 @@ service_meta(const struct job *job, const struct acme_leaf *leaf, int64_t now,
     return ok;
 }
 
-static bool
-same_text(const char *a, const char *b)
-{
-    return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
-}
-
 /* Where meta.json is silent or unreadable, we do not know better: true. */
 static bool
 says_nothing_else(const cJSON *meta, const char *name, const char *url)
@@ -196,7 +190,7 @@ is_as_ordered(struct job *job, const struct keeper *keeper,
     if (choice == acme_settings_choice_count(job->cert)) {
         ok = acme_fail(err, ACME_MISCONFIG, "acme_ca is now %s",
             keeper->accounts[job->cert->ca].ca->name);
-    } else if (root != NULL && !same_text(profile,
+    } else if (root != NULL && !acme_same_text(profile,
             wanted = acme_settings_choice(job->cert, choice).profile)) {
         ok = acme_fail(err, ACME_MISCONFIG, "acme_profile is now %s",
             wanted != NULL ? wanted : "the CA's default");

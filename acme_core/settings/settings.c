@@ -260,12 +260,6 @@ acme_settings_free(struct acme_settings *settings)
 /* ---- CAs */
 
 static bool
-same_text(const char *a, const char *b)
-{
-    return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
-}
-
-static bool
 append_ca(struct acme_settings *settings, const char *argument,
     const char *url, const char *trust_file, struct acme_error *err)
 {
@@ -401,7 +395,7 @@ find_ca(struct acme_settings *settings, const struct acme_scope *global,
     if (settings->cas[*index].implied) {
         return take_implied(&settings->cas[*index], global, trust_file, err);
     }
-    return same_text(settings->cas[*index].trust_file, trust_file)
+    return acme_same_text(settings->cas[*index].trust_file, trust_file)
         || acme_fail(err, ACME_MISCONFIG, "acme_ca_certificate differs from "
             "that of another server with acme_ca %s", argument);
 }
@@ -772,11 +766,11 @@ differing_choice(const struct acme_settings_cert *a,
         if (one.ca != other.ca) {
             return "acme_ca";
         }
-        if (!same_text(one.profile, other.profile)
+        if (!acme_same_text(one.profile, other.profile)
             || one.profile_required != other.profile_required) {
             return "acme_profile";
         }
-        if (!same_text(one.chain, other.chain)) {
+        if (!acme_same_text(one.chain, other.chain)) {
             return "acme_preferred_chain";
         }
     }
