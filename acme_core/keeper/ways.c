@@ -25,19 +25,14 @@ enum {
 
 /* ---- types of challenge */
 
-/* Is it what one type of challenge may meet and another one may not? */
+/*
+ * Is it what one type of challenge may meet and another one may not? A name
+ * that the DNS does not know is unknown to each of them.
+ */
 static bool
 is_of_challenge(const char *problem)
 {
-    static const char *const problems[] = { "connection", "tls",
-        "unauthorized", "incorrectResponse" };
-
-    for (size_t i = 0; i < sizeof(problems) / sizeof(*problems); i++) {
-        if (strcmp(problems[i], problem) == 0) {
-            return true;
-        }
-    }
-    return false;
+    return acme_choice_is_validation(problem) && strcmp(problem, "dns") != 0;
 }
 
 /*
