@@ -827,7 +827,7 @@ void
 attempt_failed(struct job *job, struct keeper *keeper,
     const struct acme_error *err, const char *step)
 {
-    bool over = is_over(job, err) || choice_leaves_order(job);
+    bool over = is_over(job, err) || choice_leaves_order(job, keeper);
 
     /* the pause first: a crash may cost the order, never the pause */
     quota_ended(job, keeper, err, over);

@@ -51,18 +51,28 @@ choice_reset(struct job *job, struct keeper *keeper)
     job->failed_choices = 0;
 }
 
+/* Is this the CA on whose staging directory it is to be practised? */
+static bool
+is_practised(const struct job *job, const struct keeper *keeper, size_t number)
+{
+    const struct account *account = account_of(job, keeper, number);
+
+    return staging_of(keeper, account) != NULL
+        && acme_plan_names(job->plan.staging, account->ca->name);
+}
+
 bool
 choice_resume(struct job *job, struct keeper *keeper, const char *url,
     bool staging)
 {
     for (size_t i = 0; i < acme_settings_choice_count(job->cert); i++) {
         const struct account *account = account_of(job, keeper, i);
-        const struct account *there = staging ? staging_of(keeper, account)
-                                              : account;
 
-        if (there != NULL && strcmp(there->ca->url, url) == 0
-            && (!staging || acme_plan_names(job->plan.staging,
-                account->ca->name))) {
+        if (staging) {
+            account = is_practised(job, keeper, i)
+                ? staging_of(keeper, account) : NULL;
+        }
+        if (account != NULL && strcmp(account->ca->url, url) == 0) {
             go(job, keeper, i, staging);
             return true;
         }
@@ -181,10 +191,14 @@ choice_ca(const struct job *job, const struct keeper *keeper)
 }
 
 bool
-choice_leaves_order(const struct job *job)
+choice_leaves_order(const struct job *job, const struct keeper *keeper)
 {
-    return job->choice != 0 || job->failed_choices != 0 || job->staging
-        || job->plan.staging[0] != '\0';
+    bool practises = job->staging;
+
+    for (size_t i = 0; i < acme_settings_choice_count(job->cert); i++) {
+        practises = practises || is_practised(job, keeper, i);
+    }
+    return practises || job->choice != 0 || job->failed_choices != 0;
 }
 
 /* ---- from one to the next */

@@ -38,7 +38,7 @@ size_t choice_ca(const struct job *job, const struct keeper *keeper);
  * Is the order not one to go back to: of another CA than the first, of one
  * that has failed and is not alone in the list, or for practice, now or next?
  */
-bool choice_leaves_order(const struct job *job);
+bool choice_leaves_order(const struct job *job, const struct keeper *keeper);
 
 /*
  * The order, or what was to be its beginning, has failed. The attempt goes on

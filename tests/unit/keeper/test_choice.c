@@ -543,6 +543,24 @@ an_account_whose_key_is_being_changed_is_waited_for(void **state)
     order(scene, BASE "/order/2");
 }
 
+/* acme_ca was changed since: an order is gone back to as always. */
+static void
+practice_for_another_ca_is_nothing(void **state)
+{
+    struct scene *scene = *state;
+
+    scene->cert.fallback_count = 0;
+    attempt_init(&scene->job, &scene->keeper, &scene->cert);
+    acme_plan_invalid(&scene->job.plan, "gone.test");
+    begin(scene);
+    assert_false(scene->job.staging);
+    order(scene, BASE "/order/1");
+    fail_with(scene, "serverInternal", 0, ACME_CHALLENGE_NONE);
+    assert_int_equal(scene->job.state, JOB_IDLE);
+    assert_string_equal(scene->job.order_url, BASE "/order/1");
+    assert_true(is_there(scene, ORDER_FILE));
+}
+
 static void
 without_a_staging_directory_there_is_no_practice(void **state)
 {
@@ -583,6 +601,7 @@ main(void)
         TEST(nobody_waits_for_a_staging_directory),
         TEST(a_validation_has_failed_whatever_came_after_it),
         TEST(an_account_whose_key_is_being_changed_is_waited_for),
+        TEST(practice_for_another_ca_is_nothing),
         TEST(without_a_staging_directory_there_is_no_practice),
     };
 
