@@ -519,6 +519,9 @@ attempt_order(struct job *job, struct keeper *keeper)
         && acme_channel_send(keeper->agent, &message, &err);
     acme_buffer_free(&types);
     acme_buffer_free(&names);
+    if (!ok && err.verdict == ACME_PEER_BROKE) {
+        return;  /* that agent is gone, and the next one is handed it */
+    }
     if (!ok) {
         choice_failed(job, keeper, &err, "handing over the order");
         if (job->state == JOB_READY) {

@@ -47,7 +47,7 @@ void attempt_go_on(struct job *job, struct keeper *keeper);
 void attempt_watch_keygen(struct job *job, int fd);
 void attempt_take_key(struct job *job, struct keeper *keeper);
 
-/* Hand a JOB_READY job to the agent. */
+/* Hand a JOB_READY job to the agent; it stays so when that is gone. */
 void attempt_order(struct job *job, struct keeper *keeper);
 
 /*

@@ -597,11 +597,16 @@ start_due_jobs(struct keeper *keeper)
 static void
 hand_over_ready_jobs(struct keeper *keeper)
 {
+    struct acme_error err;
+
     for (size_t i = keeper->active_count; keeper->agent != NULL && i-- > 0;) {
         if (keeper->active[i]->state == JOB_READY) {
             keeper->agent_heard_at = keeper->now;
             attempt_order(keeper->active[i], keeper);
         }
+    }
+    if (keeper->agent != NULL && !acme_channel_flush(keeper->agent, &err)) {
+        agent_lost(keeper, &err);
     }
 }
 

@@ -316,6 +316,21 @@ a_ca_that_the_agent_cannot_be_told_of_is_passed_over(void **state)
     assert_true(logged(scene, "acme_ca_certificate /nowhere/ca.pem"));
 }
 
+static void
+an_agent_that_is_gone_is_no_trouble_of_a_ca(void **state)
+{
+    struct scene *scene = *state;
+
+    attempt_init(&scene->job, &scene->keeper, &scene->cert);
+    begin(scene);
+    acme_channel_free(scene->agent);
+    scene->agent = NULL;
+    attempt_order(&scene->job, &scene->keeper);
+    assert_int_equal(scene->job.state, JOB_READY);
+    assert_ptr_equal(scene->job.account, &accounts[FIRST_CA]);
+    assert_int_equal(scene->job.plan.failures, 0);
+}
+
 /* ---- who has issued it */
 
 static void
@@ -593,6 +608,7 @@ main(void)
         TEST(what_another_ca_would_say_too_is_the_end),
         TEST(an_account_that_cannot_be_had_is_the_next_ones_turn),
         TEST(a_ca_that_the_agent_cannot_be_told_of_is_passed_over),
+        TEST(an_agent_that_is_gone_is_no_trouble_of_a_ca),
         TEST(a_certificate_of_any_ca_in_the_list_is_as_ordered),
         TEST(its_profile_is_that_of_its_ca),
         TEST(a_failed_validation_is_practised_first),
