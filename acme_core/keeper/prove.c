@@ -98,7 +98,10 @@ leave_unchecked(struct job *job, struct keeper *keeper, const char *why)
     event_installed(job, keeper);
 }
 
-/* The server has loaded what live/ holds. */
+/*
+ * The server has loaded what live/ holds, unless a reload is due that may
+ * bring it. Where others are loaded all the time, its minute goes on.
+ */
 static void
 begin(struct job *job, struct keeper *keeper)
 {
@@ -111,8 +114,12 @@ begin(struct job *job, struct keeper *keeper)
     }
     if (installed->state == INSTALL_AWAITED) {
         installed->state = INSTALL_PROBED;
+        installed->loaded = false;
     }
-    installed->since = keeper->now;
+    if (installed->state != INSTALL_PROBED || !installed->loaded) {
+        installed->since = keeper->now;
+    }
+    installed->loaded = deploy_is_done(keeper);
     installed->tries = 0;
     installed->told = false;
     look_at(job, keeper, keeper->now);
@@ -516,7 +523,7 @@ nothing_seen(struct job *job, struct keeper *keeper, const char *why)
 {
     struct installed *installed = &job->installed;
     bool soon = keeper->now < installed->since + PATIENCE_S
-        || !deploy_is_done(keeper);
+        || installed->tries < TRIES_MIN || !deploy_is_done(keeper);
     char words[sizeof(installed->words)];
 
     acme_log(&job->name_log, ACME_LOG_DEBUG, "the server cannot be looked at: "

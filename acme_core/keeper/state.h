@@ -96,9 +96,10 @@ struct installed {
     } state;
     unsigned generation;        /* that live/ names */
     int64_t since;              /* unix seconds, when it was loaded */
+    bool loaded;                /* it was: no reload was due then */
     int64_t next_at;            /* of the next probe; INT64_MAX: none, or one
                                    is under way */
-    unsigned tries;             /* since then */
+    unsigned tries;             /* since the last reload */
     bool told;                  /* of the miss, since then */
     char words[512];            /* what is shown instead, or why nobody can
                                    look; safe to log */

@@ -437,6 +437,42 @@ a_reload_that_is_due_is_waited_for(void **state)
     assert_int_equal(scene->line_count, 1);
 }
 
+/* Others land all the time, and each of them is loaded. */
+static void
+reloads_for_others_put_off_no_alarm(void **state)
+{
+    struct scene *scene = *state;
+
+    land(scene, 1);
+    load(scene);
+    for (int i = 1; i <= 2; i++) {
+        find_other_until(scene, 25 * i - 1, NULL);
+        assert_int_equal(scene->line_count, 0);
+        scene->keeper.now = NOW + 25 * i;
+        load(scene);
+    }
+    find_other_until(scene, 65, NULL);
+    assert_int_equal(scene->line_count, 1);
+    assert_true(logged(scene, "is not served"));
+    assert_int_equal(scene->job.installed.state, INSTALL_MISSED);
+}
+
+static void
+what_can_be_looked_at_no_more_has_some_time_after_each_reload(void **state)
+{
+    struct scene *scene = *state;
+
+    land(scene, 1);
+    load(scene);
+    find_other_until(scene, 50, NULL);
+    scene->keeper.now = NOW + 59;
+    load(scene);
+    find_other_until(scene, 61, "no way");
+    assert_int_equal(scene->job.installed.state, INSTALL_PROBED);
+    find_other_until(scene, 70, "no way");
+    assert_int_equal(scene->job.installed.state, INSTALL_UNCHECKED);
+}
+
 /* One look is no minute, whatever the clock says. */
 static void
 a_clock_that_is_set_forward_is_no_alarm(void **state)
@@ -760,6 +796,8 @@ main(void)
         TEST(the_placeholder_is_called_by_its_name),
         TEST(with_acme_reload_off_nobody_is_asked_to_reload),
         TEST(a_reload_that_is_due_is_waited_for),
+        TEST(reloads_for_others_put_off_no_alarm),
+        TEST(what_can_be_looked_at_no_more_has_some_time_after_each_reload),
         TEST(a_clock_that_is_set_forward_is_no_alarm),
         TEST(a_clock_that_is_set_back_moves_all_of_it),
         TEST(what_nobody_can_look_at_is_no_error),
