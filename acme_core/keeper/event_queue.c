@@ -129,8 +129,10 @@ read_event(struct keeper *keeper, const struct event *event,
 
 /* ---- from one keeper to the next */
 
+/* False: not now, or never because the file is damaged. */
 static bool
-load(struct keeper *keeper, unsigned number, struct acme_error *err)
+load(struct keeper *keeper, unsigned number, bool *damaged,
+    struct acme_error *err)
 {
     struct acme_buffer json = ACME_BUFFER(ACME_EVENT_MAX);
     struct event event = { .number = number, .next_at = keeper->now };
@@ -138,10 +140,12 @@ load(struct keeper *keeper, unsigned number, struct acme_error *err)
     cJSON *root = NULL;
     bool ok = acme_store_event_read(keeper->store, number, &json, err);
 
+    *damaged = false;
     if (ok) {
         root = acme_json_parse(acme_buffer_bytes(&json), err);
         ok = root != NULL && (read_parts(root, &parts) || acme_fail(err,
             ACME_LOCAL, "something is missing"));
+        *damaged = !ok;
     }
     if (ok) {
         event.since = parts.at <= keeper->now ? parts.at : keeper->now;
@@ -169,13 +173,19 @@ load_all(struct keeper *keeper)
         acme_log(&keeper->log, ACME_LOG_ERROR, "acme_event: %s", err.text);
     }
     for (size_t i = 0; i < count; i++) {
-        if (!load(keeper, numbers[i], &err)) {
-            acme_log(&keeper->log, ACME_LOG_WARN, "events/%u.json is damaged "
-                "and left out: %s", numbers[i], err.text);
+        bool damaged;
+
+        keeper->events.last_number = numbers[i];
+        if (load(keeper, numbers[i], &damaged, &err)) {
+            continue;
+        }
+        acme_log(&keeper->log, ACME_LOG_WARN, "events/%u.json is %s: %s",
+            numbers[i], damaged ? "damaged and left out"
+            : "not told before the next start", err.text);
+        if (damaged) {
             (void) acme_store_event_remove(keeper->store, numbers[i],
                 &ignored);
         }
-        keeper->events.last_number = numbers[i];
     }
     free(numbers);
 }

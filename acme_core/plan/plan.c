@@ -165,15 +165,22 @@ read_ari(const cJSON *root, struct acme_ari *ari)
     }
 }
 
+static unsigned
+read_generation(const cJSON *object, const char *name)
+{
+    int64_t number = acme_json_number(object, name, 0);
+
+    return number <= UINT_MAX ? (unsigned) number : 0;
+}
+
 /* What makes no sense is forgotten, and told again. */
 static void
 read_told(const cJSON *root, struct acme_told *told)
 {
     const cJSON *object = acme_json_object(root, "told");
-    int64_t generation = acme_json_number(object, "generation", 0);
     int64_t days = acme_json_number(object, "days", 0);
 
-    told->generation = generation <= UINT_MAX ? (unsigned) generation : 0;
+    told->generation = read_generation(object, "generation");
     told->failed_at = acme_json_time(object, "failed_at");
     told->days = days <= DAYS_MAX ? (unsigned) days : 0;
     if (told->days > 0) {
@@ -207,7 +214,7 @@ acme_plan_read(struct acme_bytes json, struct acme_plan *plan)
         plan->failed_at = acme_json_time(root, "failed_at");
         plan->retry_at = acme_json_time(root, "retry_at");
         plan->encouraged_at = acme_json_time(root, "encouraged_at");
-        plan->installed = (unsigned) acme_json_number(root, "installed", 0);
+        plan->installed = read_generation(root, "installed");
         plan->misconfigured = acme_json_flag(root, "misconfigured");
         read_text(root, "revoked", plan->revoked, sizeof(plan->revoked));
         read_text(root, "problem", plan->problem, sizeof(plan->problem));
