@@ -24,6 +24,7 @@ struct quota {
     const struct job *job;
     const struct acme_ca_rate *rates;
     char ca[ACME_FOLDER_MAX];
+    char set[17];               /* which names, whatever their order */
 };
 
 /* ---- the file */
@@ -77,6 +78,41 @@ quota_save_soon(struct keeper *keeper)
 
 /* ---- buckets */
 
+static int
+compare_names(const void *a, const void *b)
+{
+    return strcmp(*(char *const *) a, *(char *const *) b);
+}
+
+/* Some bytes of a digest of the sorted names. */
+static bool
+set_of(const struct job *job, char out[17], struct acme_error *err)
+{
+    struct acme_buffer text = ACME_BUFFER(ACME_NAMES_MAX
+        * (ACME_NAME_MAX + 1));
+    char *sorted[ACME_NAMES_MAX];
+    size_t name_count = job->cert->name_count;
+    uint8_t digest[32];
+    bool ok = name_count <= ACME_NAMES_MAX;
+
+    for (size_t i = 0; ok && i < name_count; i++) {
+        sorted[i] = job->cert->names[i];
+    }
+    if (ok) {
+        qsort(sorted, name_count, sizeof(*sorted), compare_names);
+    }
+    for (size_t i = 0; ok && i < name_count; i++) {
+        ok = acme_buffer_printf(&text, "%s\n", sorted[i]);
+    }
+    ok = ok || acme_fail_memory(err);
+    ok = ok && acme_sha256(acme_buffer_bytes(&text), digest, err);
+    for (size_t i = 0; ok && i < 8; i++) {
+        snprintf(out + 2 * i, 3, "%02x", digest[i]);
+    }
+    acme_buffer_free(&text);
+    return ok;
+}
+
 static bool
 quota_of(const struct job *job, const struct account *account,
     struct keeper *keeper, struct quota *quota, struct acme_error *err)
@@ -84,7 +120,8 @@ quota_of(const struct job *job, const struct account *account,
     quota->keeper = keeper;
     quota->job = job;
     quota->rates = acme_ca_rates(account->ca->url);
-    return acme_store_ca_folder(account->ca->url, quota->ca, err);
+    return acme_store_ca_folder(account->ca->url, quota->ca, err)
+        && set_of(job, quota->set, err);
 }
 
 static struct acme_bucket
@@ -152,41 +189,6 @@ identifier_of(const char *name)
     return strncmp(name, "*.", 2) == 0 ? name + 2 : name;
 }
 
-static int
-compare_names(const void *a, const void *b)
-{
-    return strcmp(*(char *const *) a, *(char *const *) b);
-}
-
-/* Some bytes of a digest of the sorted names. */
-static bool
-set_of(const struct job *job, char out[17], struct acme_error *err)
-{
-    struct acme_buffer text = ACME_BUFFER(ACME_NAMES_MAX
-        * (ACME_NAME_MAX + 1));
-    char *sorted[ACME_NAMES_MAX];
-    size_t name_count = job->cert->name_count;
-    uint8_t digest[32];
-    bool ok = name_count <= ACME_NAMES_MAX;
-
-    for (size_t i = 0; ok && i < name_count; i++) {
-        sorted[i] = job->cert->names[i];
-    }
-    if (ok) {
-        qsort(sorted, name_count, sizeof(*sorted), compare_names);
-    }
-    for (size_t i = 0; ok && i < name_count; i++) {
-        ok = acme_buffer_printf(&text, "%s\n", sorted[i]);
-    }
-    ok = ok || acme_fail_memory(err);
-    ok = ok && acme_sha256(acme_buffer_bytes(&text), digest, err);
-    for (size_t i = 0; ok && i < 8; i++) {
-        snprintf(out + 2 * i, 3, "%02x", digest[i]);
-    }
-    acme_buffer_free(&text);
-    return ok;
-}
-
 /*
  * Do for each registered domain of the job, once: several names of a domain
  * are one certificate of it. Until one says false.
@@ -246,13 +248,11 @@ buckets_allow(const struct quota *quota, const struct account *account,
     struct acme_error *err)
 {
     const struct job *job = quota->job;
-    char set[17];
 
     if ((account->url == NULL
             && !allows(quota, ACME_LIMIT_REGISTRATIONS, "", err))
         || !allows(quota, ACME_LIMIT_ORDERS, "", err)
-        || !set_of(job, set, err)
-        || !allows(quota, ACME_LIMIT_SET, set, err)) {
+        || !allows(quota, ACME_LIMIT_SET, quota->set, err)) {
         return false;
     }
     for (size_t i = 0; i < job->cert->name_count; i++) {
@@ -274,10 +274,8 @@ static bool
 ca_allows(const struct quota *quota, struct acme_error *err)
 {
     int64_t now = quota->keeper->now;
-    char set[17];
 
-    return set_of(quota->job, set, err)
-        && allows(quota, ACME_LIMIT_CA, set, err)
+    return allows(quota, ACME_LIMIT_CA, quota->set, err)
         && (allows(quota, ACME_LIMIT_CA, "", err)
             || err->retry_at - now > acme_plan_patience(quota->job->not_after,
                 now));
@@ -299,13 +297,8 @@ static bool
 count_order(struct job *job, const struct quota *quota,
     struct acme_error *err)
 {
-    char set[17];
-
-    if (!set_of(job, set, err)) {
-        return false;
-    }
     count(quota, ACME_LIMIT_ORDERS, "");
-    count(quota, ACME_LIMIT_SET, set);
+    count(quota, ACME_LIMIT_SET, quota->set);
     job->counted = true;
     job->counted_domains = quota->rates[ACME_LIMIT_DOMAIN].count > 0
         && !service_renews(job, job->account, quota->keeper);
@@ -421,13 +414,12 @@ static void
 settle_order(struct job *job, const struct quota *quota, bool over)
 {
     struct acme_error ignored;
-    char set[17];
 
     if (!over && job->order_url != NULL) {
         return;
     }
-    if (job->counted && !job->finalized && set_of(job, set, &ignored)) {
-        give_back(quota, ACME_LIMIT_SET, set);
+    if (job->counted && !job->finalized) {
+        give_back(quota, ACME_LIMIT_SET, quota->set);
         if (job->counted_domains) {
             (void) each_domain(quota, give_back_domain, &ignored);
         }
@@ -490,8 +482,7 @@ is_limit(const struct acme_error *err)
 
 /* What is about a name of ours is not about the others. */
 static enum acme_ca_limit
-learn(const struct quota *quota, const struct acme_error *err,
-    const char *set)
+learn(const struct quota *quota, const struct acme_error *err)
 {
     const struct job *job = quota->job;
     enum acme_ca_limit limit = limit_in(err->text);
@@ -502,7 +493,7 @@ learn(const struct quota *quota, const struct acme_error *err,
 
     if (limit == ACME_LIMIT_SET || named == (of == NULL)) {
         limit = ACME_LIMIT_SET;
-        of = set;
+        of = quota->set;
     }
     hold(quota, limit, of != NULL ? of : "", err->retry_at);
     return limit;
@@ -512,18 +503,11 @@ learn(const struct quota *quota, const struct acme_error *err,
 static void
 obey(const struct quota *quota, const struct acme_error *err)
 {
-    enum acme_ca_limit limit = ACME_LIMIT_CA;
-    struct acme_error ignored;
-    char set[17];
+    enum acme_ca_limit limit = is_limit(err) ? learn(quota, err)
+        : ACME_LIMIT_CA;
 
-    if (!set_of(quota->job, set, &ignored)) {
-        return;
-    }
-    if (is_limit(err)) {
-        limit = learn(quota, err, set);
-    }
     if (limit != ACME_LIMIT_SET) {
-        hold(quota, ACME_LIMIT_CA, set, err->retry_at);
+        hold(quota, ACME_LIMIT_CA, quota->set, err->retry_at);
     }
 }
 
