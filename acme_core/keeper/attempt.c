@@ -381,7 +381,7 @@ tell_wait(struct job *job, struct keeper *keeper,
     bool all = err->name[0] == '\0';
     char words[ACME_PROBLEM_WORDS_SIZE], at[ACME_TIME_TEXT_SIZE];
 
-    if (all ? account->wait_told_at != 0 && keeper->now
+    if (all ? keeper->now >= account->wait_told_at && keeper->now
             < account->wait_told_at + WAIT_TOLD_S : job->wait_told) {
         return;
     }

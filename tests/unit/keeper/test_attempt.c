@@ -602,6 +602,27 @@ a_clock_that_is_set_back_holds_no_attempt_back(void **state)
 }
 
 static void
+that_all_orders_wait_is_told_once_an_hour_by_any_clock(void **state)
+{
+    static const struct { int64_t at; bool told; } rows[] = {
+        { NOW + 4000 * DAY, true }, { NOW + 4000 * DAY + 3599, false },
+        { NOW, true }, { NOW + 3599, false }, { NOW + 3600, true } };
+    struct scene *scene = *state;
+    struct acme_error err;
+
+    attempt_init(&scene->job, &scene->keeper, &scene->cert);
+    for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+        scene->keeper.now = rows[i].at;
+        scene->line_count = 0;
+        acme_fail(&err, ACME_RETRY, "rateLimited: too many requests");
+        err.retry_at = rows[i].at + 60;
+        attempt_wait(&scene->job, &scene->keeper, &err);
+        assert_int_equal(logged(scene, "new orders wait until"),
+            rows[i].told);
+    }
+}
+
+static void
 a_damaged_plan_is_a_warning_and_no_pause(void **state)
 {
     struct scene *scene = *state;
@@ -703,6 +724,7 @@ main(void)
         TEST(the_pause_after_failures_survives_a_restart),
         TEST(an_order_under_way_is_gone_on_with_though_it_is_not_due_yet),
         TEST(a_clock_that_is_set_back_holds_no_attempt_back),
+        TEST(that_all_orders_wait_is_told_once_an_hour_by_any_clock),
         TEST(a_damaged_plan_is_a_warning_and_no_pause),
         TEST(a_reload_lets_a_failing_job_try_early_every_ten_minutes),
         TEST(a_reload_notices_a_certificate_that_was_removed),
