@@ -28,6 +28,7 @@ my @types = qw(ecdsa:256 ecdsa:384);
 my $orders = 1;
 
 ok($server->issued('example.test'), 'a certificate');
+seen_in_service();
 $disk->fails_from(0);
 renew(0);
 my @calls = $disk->fails_from(0);
@@ -95,6 +96,19 @@ sub renew {
         "$what: nothing of the order is left");
     is($ca->orders, ++$orders, "$what: one order");
     wait_for(sub { $server->settled });
+    seen_in_service();
+}
+
+# That the newest one was seen in service is written, too: before the next is
+# begun, or the calls of a renewal are not always the same. Not when the disk was
+# full for just that.
+sub seen_in_service {
+    my ($newest) = (readlink $server->state_path . '/live/example.test')
+        =~ /(\d+)$/;
+
+    wait_for(sub {
+        ($server->plan('example.test')->{installed} || 0) == $newest;
+    }, 3);
 }
 
 # The place of an order at the CA cannot be kept, and then the helper ends: that
