@@ -26,6 +26,7 @@ my $server = $t->server(ca => $ca, helper => $disk->{file},
     sites => [ { names => 'example.test', status => 204 } ])->start;
 my @types = qw(ecdsa:256 ecdsa:384);
 my $orders = 1;
+my $reached = 0;
 
 ok($server->issued('example.test'), 'a certificate');
 seen_in_service();
@@ -37,6 +38,8 @@ for my $step (choose(@calls)) {
     last if $walk ne 'full' && seconds() - $begin > $budget;
     renew($step);
 }
+# Those behind the flip are written in any order, and not all of them each time.
+cmp_ok($reached, '>', 0, "the disk was full at $reached of them");
 restart_full() if !$walk || $walk eq 'full';
 is($ca->failed_validations, 0, 'no validation failed');
 
@@ -74,8 +77,8 @@ sub renew {
 
     # it fails, or only what may: then it is served in spite of that
     wait_for(sub { $look->() || $said->(qr/attempt 1 failed/) });
-    if ($step) {
-        cmp_ok($disk->failed, '>', 0, "$what: the disk was full");
+    if ($step && $disk->failed) {
+        $reached++;
         like(substr($server->log, $from), qr/No space left on device.*; hint: make room/,
             "$what: the log says so, and what to do");
     }
